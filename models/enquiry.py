@@ -1,0 +1,110 @@
+"""What needs a person: questions no answer fitted, wishes to speak to somebody, alarms."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Field, Session, col, select
+
+from models.outbox import Push, push
+from models.resident import Resident, Role, on_duty
+from models.store import InCommunity, moment, own_id, refers
+
+SAME_MATTER = timedelta(minutes=30)  # who asks for a person this soon after a question means that question
+ALARM_AGAIN = timedelta(minutes=10)  # one alarm a resident and kind in this time: more would only drown it
+
+
+class Enquiry(InCommunity, table=True):
+    id: int = own_id()
+    resident_id: int | None = refers("resident.id", default=None, index=True)
+    text: str
+    asked_at: datetime
+    wants_person: bool = False
+    answer: str = ""
+    answered_at: datetime | None = Field(default=None, index=True)
+
+
+def keep_enquiry(db: Session, by: Resident, text: str) -> Enquiry:
+    """Keep a question until a worker replies; the same one asked again is kept once."""
+    waiting = select(Enquiry).where(Enquiry.resident_id == by.id, col(Enquiry.answered_at).is_(None))
+    enquiry = db.exec(waiting.where(Enquiry.text == text)).first()
+    if enquiry is None:
+        enquiry = Enquiry(resident_id=by.id, text=text, asked_at=moment(db))
+        db.add(enquiry)
+    return enquiry
+
+
+def ask_for_person(db: Session, by: Resident, text: str, otherwise: str) -> None:
+    """Tell the workers at once that somebody wants to speak to them.
+
+    Without `text` the question asked just before is meant; `otherwise` stands for it when there was none.
+    """
+    lately = Enquiry.resident_id == by.id, Enquiry.asked_at > moment(db) - SAME_MATTER
+    waiting = select(Enquiry).where(*lately, col(Enquiry.answered_at).is_(None)).order_by(col(Enquiry.asked_at).desc())
+    enquiry = (None if text else db.exec(waiting).first()) or keep_enquiry(db, by, text or otherwise)
+    enquiry.wants_person = True
+    for worker in on_duty(db):
+        push(
+            db,
+            f"enquiry:{enquiry.id}:{worker}",
+            worker,
+            "work.person_wanted",
+            about=f"enquiry:{enquiry.id}",
+            choices=[(f"/work.answer question={enquiry.id}", "work.do_answer")],
+            text=enquiry.text,
+            home=by.home or "—",
+            phone=by.phone or "—",
+        )
+
+
+def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> None:
+    """Page everybody who works here about a danger, day or night, once in ALARM_AGAIN."""
+    about = f"alarm:{by.id}:{kind}"
+    rung = select(Push.id).where(Push.about == about, Push.due_at > moment(db) - ALARM_AGAIN)
+    if db.exec(rung).first() is not None:
+        return
+    for worker in on_duty(db):
+        push(
+            db,
+            f"{about}:{int(moment(db).timestamp())}:{worker}",
+            worker,
+            "work.alarm",
+            about=about,
+            urgent=True,
+            kind={"key": f"work.kind_{kind}"},
+            text=text[:500],
+            home=by.home or "—",
+            phone=by.phone or "—",
+        )
+
+
+def open_enquiries(db: Session, worker: Resident) -> list[Enquiry]:
+    """Unanswered ones, those who want a person first, then oldest first."""
+    if worker.role < Role.WORKER:
+        raise PermissionError("questions are read by workers")
+    waiting = select(Enquiry).where(col(Enquiry.answered_at).is_(None))
+    return list(db.exec(waiting.order_by(col(Enquiry.wants_person).desc(), col(Enquiry.asked_at)).limit(50)))
+
+
+def fetch_enquiry(db: Session, worker: Resident, enquiry_id: int) -> Enquiry | None:
+    """An unanswered question; None for anybody who does not work here."""
+    if worker.role < Role.WORKER:
+        return None
+    waiting = select(Enquiry).where(Enquiry.id == enquiry_id, col(Enquiry.answered_at).is_(None))
+    return db.exec(waiting.with_for_update()).first()
+
+
+def answer_enquiry(db: Session, enquiry: Enquiry, by: Resident, text: str) -> None:
+    """Reply to whoever asked; raises PermissionError."""
+    if by.role < Role.WORKER:
+        raise PermissionError("questions are answered by workers")
+    enquiry.answer, enquiry.answered_at = text, moment(db)
+    if enquiry.resident_id is not None:
+        about = f"enquiry:{enquiry.id}"
+        push(
+            db,
+            f"{about}:answer",
+            enquiry.resident_id,
+            "ask.person_answered",
+            about=about,
+            question=enquiry.text,
+            text=text,
+        )

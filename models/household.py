@@ -1,0 +1,30 @@
+"""Homes: building, unit and room."""
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Session, select
+
+from models.store import InCommunity, own_id
+
+
+class Household(InCommunity, table=True):
+    id: int = own_id()
+    building: str
+    unit: str = ""
+    room: str
+    area: float | None = None  # m², from the register; what an owner's vote weighs
+
+    __table_args__ = (UniqueConstraint("community_id", "building", "unit", "room"),)
+
+    def __str__(self) -> str:
+        return "-".join(part for part in (self.building, self.unit, self.room) if part)
+
+
+def find_household(db: Session, building: str, unit: str, room: str) -> Household:
+    """The home at this address, entered now if nobody has named it before."""
+    at = (Household.building == building, Household.unit == unit, Household.room == room)
+    household = db.exec(select(Household).where(*at)).first()
+    if household is None:
+        household = Household(building=building, unit=unit, room=room)
+        db.add(household)
+        db.flush()
+    return household
