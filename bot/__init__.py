@@ -1,0 +1,1 @@
+"""The program: how messages come in, are understood and answered."""
