@@ -1,0 +1,229 @@
+"""From one message to its replies: what is meant, which handler runs, what is offered next."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+from sqlmodel import Session
+
+from bot.content.snapshot import Community
+from bot.conversation.guard import Guard
+from bot.conversation.meaning import Meant, control, meant, tapped
+from bot.conversation.message import Choice, Message, Reply
+from bot.conversation.service import SERVICES, Service
+from bot.conversation.talk import Talk, Waiting
+from bot.conversation.texts import Texts
+from models.dialogue import State
+from models.resident import Resident
+
+PATIENCE = timedelta(minutes=30)  # a talk left alone this long is parked
+LONGEST = 4000  # characters of one message
+REMEMBERED = 30  # of a talk's messages, besides the first: each run looks through them all
+DETOUR = "home"  # what makes a guest a resident
+FALLBACK = "ask"  # what nothing else claims is a question
+PICTURED, PINNED = "repair", "places.near"  # what a bare photo and a bare pin are for
+AFTER_ALARM = "repair"  # what a danger is reported with
+SAID = TypeAdapter(list[Message])
+
+
+@dataclass
+class Turn:
+    """One message's worth of work."""
+
+    db: Session
+    community: Community
+    resident: Resident
+    state: State
+    message: Message
+    now: datetime
+    guard: Guard
+
+    @property
+    def texts(self) -> Texts:
+        return self.community.texts(self.resident.language)
+
+    def answer(self) -> list[Reply]:
+        """Everything we say to this message; the state is left as the next message will find it."""
+        if self.state.service and self.state.expires_at and self.state.expires_at < self.now:
+            self.state.park()
+        if len(self.message.text) > LONGEST:
+            replies = [Reply(self.texts("talk.too_long", most=LONGEST)), *self._repeat()]
+        else:
+            replies = self._interjected() + self._respond()
+        return self._offer([*replies, *self._unfinished()])
+
+    def _interjected(self) -> list[Reply]:
+        """What must be said before anything else, whatever is being talked about."""
+        first = [s for s in SERVICES.values() if s.first and s.hears and s.hears(self.message.text)]
+        replies = [self._run(s, self._talk(s, [self.message], aside=True)) for s in first]
+        if replies and not self.state.service and meant(self.message.text).service in (None, FALLBACK):
+            self.state.service = AFTER_ALARM
+        return replies
+
+    def _respond(self) -> list[Reply]:
+        tap = tapped(self.message, self.state)
+        if tap.stale:
+            return [Reply(self.texts("talk.stale")), *self._repeat()]
+        self.message = replace(self.message, text=tap.text, choice=tap.value)
+        if tap.opens:
+            return self._open(Meant(tap.opens, tap.given))
+        if command := control(self.message):
+            return self._control(command)
+        wish = meant(self.message.text)
+        if self.state.service is None:
+            return self._open(wish if wish.service else Meant(self._unspoken()))
+        if wish.exact and wish.service and SERVICES[wish.service].anywhere:
+            return self._aside(wish.service) or self._open(wish)
+        return self._continue([self.message], wish)
+
+    def _unspoken(self) -> str:
+        """What is wished for without a word: a photo shows something broken, a pin asks what is near it."""
+        if self.message.text:
+            return FALLBACK
+        return PICTURED if self.message.media else PINNED if self.message.place else FALLBACK
+
+    def _control(self, command: str) -> list[Reply]:
+        verb, _, slot = command.partition(":")
+        if verb == "resume" and self.state.parked:
+            return self._take_up()
+        if verb == "drop":
+            self.state.parked = {}
+            return [Reply(self.texts("talk.dropped"))]
+        if verb == "cancel":
+            key = "talk.cancelled" if self.state.service else "talk.nothing_to_cancel"
+            self.state.end()
+            return [Reply(self.texts(key), (Choice("/menu", self.texts("talk.menu")),))]
+        if self.state.service is None:
+            return [Reply(self.texts("talk.nothing_open"), (Choice("/menu", self.texts("talk.menu")),))]
+        if verb == "back":
+            return self._back()
+        return self._continue([], take_back=slot) if slot in self.state.answers else self._which_change()
+
+    def _back(self) -> list[Reply]:
+        slots = [s for s in self.state.answers if not s.endswith(".page")]
+        if not slots:
+            return [Reply(self.texts("talk.at_the_start")), *self._repeat()]
+        return self._continue([], take_back=slots[-1])
+
+    def _which_change(self) -> list[Reply]:
+        talk = self._talk(SERVICES[self.state.service or ""], [])
+        named = [s for s in self.state.answers if f"{talk.section}.{s.partition('.')[0]}_name" in self.texts]
+        if not named:
+            return self._back()
+        choices = tuple(Choice(f"!change:{s}", talk.name_of(s)) for s in named)
+        return [Reply(self.texts("talk.which_change"), choices)]
+
+    def _open(self, wish: Meant) -> list[Reply]:
+        """Begin a service; what is being talked about is laid aside, and a guest becomes a resident first."""
+        service = SERVICES[wish.service or FALLBACK]
+        if self.state.service == service.name and not wish.given:
+            return self._continue([self.message])
+        self.state.park()
+        if wish.exact and self.state.parked.get("service") == service.name and not self.state.parked["wanted"]:
+            return [Reply(self.texts("talk.resumed")), *self._take_up()]
+        self.state.service, self.state.given = service.name, dict(wish.given)
+        if self.resident.role < service.needs:
+            return self._detour(service)
+        return self._continue([self.message])
+
+    def _detour(self, service: Service) -> list[Reply]:
+        home = SERVICES[DETOUR]
+        if home.grants < service.needs or self.resident.role >= home.grants:
+            self.state.end()
+            return [Reply(self.texts("talk.forbidden"))]
+        self.state.said = self.state.said or SAID.dump_python([self.message], mode="json")
+        self.state.park(wanted=True)
+        self.state.service = DETOUR
+        return [
+            Reply(self.texts("talk.detour")),
+            *self._continue([replace(self.message, text="", choice="", media=())]),
+        ]
+
+    def _continue(self, news: list[Message], wish: Meant | None = None, take_back: str = "") -> list[Reply]:
+        """Run the open service from the top; its reply, or its next question."""
+        service = SERVICES[self.state.service or ""]
+        talk = self._talk(service, news)
+        if take_back:
+            talk.take_back(take_back)
+        try:
+            reply = self._run(service, talk)
+        except Waiting as waiting:
+            if waiting.unclear and wish and wish.service and wish.service != service.name:
+                return self._aside(wish.service) or self._open(wish)
+            self.state.asked, self.state.answers, self.state.given = waiting.slot, talk.answers, talk.given
+            self.state.said = SAID.dump_python([*talk.said[:1], *talk.said[1:][-REMEMBERED:]], mode="json")
+            self.state.expires_at = self.now + PATIENCE
+            return [waiting.reply]
+        self.state.end()
+        wanted = self._wanted()
+        return [replace(reply, choices=()) if wanted else reply, *wanted]
+
+    def _wanted(self) -> list[Reply]:
+        """Go on with what the detour was made for, unless it did not make a resident."""
+        parked = self.state.parked
+        if not parked.get("wanted") or self.resident.role < SERVICES[parked["service"]].needs:
+            return []
+        return self._take_up()
+
+    def _take_up(self) -> list[Reply]:
+        """Go on with what was laid aside."""
+        self.state.resume()
+        service = SERVICES[self.state.service or FALLBACK]
+        return self._detour(service) if self.resident.role < service.needs else self._continue([])
+
+    def _aside(self, name: str) -> list[Reply]:
+        """A question of the resident's own is answered if it needs none of ours, and the open one repeated."""
+        service = SERVICES[name]
+        if self.resident.role < service.needs:
+            return []
+        try:
+            reply = self._run(service, self._talk(service, [self.message], aside=True))
+        except Waiting:
+            return []
+        return [reply, *self._repeat()]
+
+    def _repeat(self) -> list[Reply]:
+        return self._continue([]) if self.state.service else []
+
+    def _talk(self, service: Service, news: list[Message], aside: bool = False) -> Talk:
+        talk = Talk(service.section, self.resident, self.db, self.texts, self.community, self.now)
+        if self.state.service == service.name and not aside:
+            talk.answers, talk.given = dict(self.state.answers), dict(self.state.given)
+            talk.said, talk.asked = SAID.validate_python(self.state.said), self.state.asked
+        talk.said += news
+        talk.fresh = bool(news)
+        return talk
+
+    def _run(self, service: Service, talk: Talk) -> Reply:
+        with self.guard(self.db):
+            return service.run(talk)
+
+    def _unfinished(self) -> list[Reply]:
+        """Offer once what was left unfinished."""
+        if self.state.service or not self.state.parked or self.state.parked["offered"]:
+            return []
+        self.state.parked["offered"] = True
+        what = self.texts(f"menu.{self.state.parked['service']}")
+        choices = Choice("!resume", self.texts("talk.go_on")), Choice("!drop", self.texts("talk.drop"))
+        return [Reply(self.texts("talk.unfinished", what=what), choices)]
+
+    def _offer(self, replies: list[Reply]) -> list[Reply]:
+        """Give the newest menu its tokens; earlier ones keep only what may be tapped at any time."""
+        last = max((n for n, r in enumerate(replies) if r.choices), default=0)
+        offered = replies[last].choices if replies else ()
+        self.state.offered = [[c.value, c.label] for c in offered]
+        self.state.turn += bool(offered)
+        return [self._numbered(r) if n == last else _standing(r) for n, r in enumerate(replies)]
+
+    def _numbered(self, reply: Reply) -> Reply:
+        turn = self.state.turn
+        return replace(
+            reply,
+            choices=tuple(
+                c if c.value.startswith("/") else Choice(f"{turn}.{n}", c.label) for n, c in enumerate(reply.choices)
+            ),
+        )
+
+
+def _standing(reply: Reply) -> Reply:
+    return replace(reply, choices=tuple(c for c in reply.choices if c.value.startswith("/")))
