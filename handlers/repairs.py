@@ -1,0 +1,146 @@
+"""Report something broken, follow it, urge it, rate it.
+
+居民：3幢楼道的灯坏了
+机器人：这件事要知道您住哪里……您住几幢几单元几室？
+居民：3幢2单元502
+机器人：记下了：3-2-502。……方便的话发张照片
+居民：跳过
+机器人：留个电话吧
+居民：13800000000
+机器人：照明：3幢楼道的灯坏了……这样提交可以吗？
+居民：可以
+机器人：收到，工单 1 号。
+居民：我的报修
+机器人：1 号 照明：已提交
+"""
+
+import re
+from dataclasses import dataclass
+
+from bot.content.walking import locate
+from bot.conversation.message import Choice, Message, Reply
+from bot.conversation.question import SKIP, Pick, Words
+from bot.conversation.service import service
+from bot.conversation.talk import Talk
+from bot.conversation.texts import words
+from bot.conversation.whereabouts import spot_in
+from bot.understanding.danger import dangerous
+from bot.understanding.place import home_in
+from bot.understanding.words import exact, plain
+from models.lifecycle import HOURS
+from models.privacy import TELEPHONE
+from models.reporting import follow_ticket, open_ticket
+from models.resident import Role
+from models.ticket import Ticket, fetch_to_follow, followers, similar_tickets
+
+CATEGORIES = tuple(HOURS)
+NEW, SAME = "new", "same"
+DANGERS = {"gas": "gas", "trapped": "elevator", "electric": "electricity", "crime": "security"}  # others: "other"
+
+
+@dataclass(frozen=True)
+class Details(Words):
+    """What is wrong; a mere wish to report something, or a kind of trouble, says nothing about it."""
+
+    def find(self, said: Message) -> str | None:
+        if exact(said.text, words("repair.category")):
+            return None
+        left = plain(said.text)
+        for opener in sorted(words("repair.opener")["opener"], key=len, reverse=True):
+            left = left.replace(opener, "")
+        return super().find(said) if len("".join(left.split())) >= 4 else None
+
+
+@service("repair", needs=Role.RESIDENT)
+def report(talk: Talk) -> Reply:
+    danger = dangerous(talk.heard())
+    if danger:  # nobody in danger is asked what kind of report it is
+        talk.assume({"category": DANGERS.get(danger, "other"), "description": talk.heard(), "photo.0": SKIP})
+    category = talk.choose("category", CATEGORIES)
+    description = talk.ask("description", Details())
+    place = talk.place("place", known=talk.resident.home)
+    spot, building = locate(talk.community.pack, place), home_in(place.text).building
+    where = (spot_in(place.text) if place.text == description else place.text) or talk.text("pin")
+    if not danger and (same := _same(talk, category, building, spot)) != NEW:
+        return _join(talk, same)
+    photos = talk.photos("photo")
+    contact = talk.phone("contact", known=talk.resident.phone, optional=True)
+    talk.confirm(
+        "confirm",
+        category={"key": f"repair.category_{category}"},
+        description=description,
+        place=spoken(talk, where),
+        photos=len(photos),
+        contact=contact or talk.text("no_contact"),
+    )
+    ticket = open_ticket(
+        talk.db,
+        talk.resident,
+        category,
+        description,
+        place=where,
+        building=building,
+        lat=spot[0] if spot else None,
+        lon=spot[1] if spot else None,
+        photos=tuple(photos),
+        contact=contact,
+        emergency=dangerous(description) is not None,
+    )
+    talk.resident.phone = talk.resident.phone or contact or None
+    return talk.say(
+        "done", [(f"/repair.show ticket={ticket.number}", "do_show")], number=ticket.number, until=ticket.due_at
+    )
+
+
+def spoken(talk: Talk, place: str) -> str:
+    """A place as the reader says it: 5幢1单元 is Building 5, Unit 1 in English."""
+    home = home_in(place)
+    if talk.texts.language == "zh" or re.sub(r"[\d幢单元室号楼栋A-Z]", "", place):
+        return place
+    parts = {"building": home.building, "unit": home.unit, "room": home.room}
+    return ", ".join(talk.text(f"repair.place_{k}", number=v) for k, v in parts.items() if v) or place
+
+
+def discreet(talk: Talk, ticket: Ticket) -> tuple[str, str]:
+    """Description and place as neighbours may read them: no telephone number, and no door to knock at."""
+    home = home_in(ticket.place)
+    place = f"{home.building}幢" if home.room else ticket.place
+    return TELEPHONE.sub("…", ticket.description), spoken(talk, place)
+
+
+def _same(talk: Talk, category: str, building: str, spot: tuple[float, float] | None) -> str:
+    """The number of an open report of the same thing nearby, if the resident says it is the same; else NEW."""
+    slot = f"same.{category}.{building}"  # asked anew when category or place is changed
+    if f"{slot}.none" in talk.answers:
+        return NEW
+    found = similar_tickets(talk.db, talk.resident, category, building, *(spot or (None, None)))
+    if not found and slot not in talk.answers:
+        talk.answers[f"{slot}.none"] = True
+        return NEW
+    choices = [Choice(str(t.number), talk.text("same_join", number=t.number)) for t in found]
+    told = words("repair.same")
+    named: dict[str, tuple[str, ...]] = {
+        str(t.number): (f"{t.number}号", f"{t.number} 号", f"no. {t.number}", f"no {t.number}") for t in found
+    }
+    if len(found) == 1:
+        named[str(found[0].number)] += told[SAME]
+    question = Pick((*choices, Choice(NEW, talk.text("same_new"))), named | {NEW: told[NEW]}, volunteered=False)
+    return talk.ask(slot, question, key="same", list="\n".join(_line(talk, t) for t in found))
+
+
+def _line(talk: Talk, ticket: Ticket) -> str:
+    status = {"key": f"repair.status_{ticket.status.name.lower()}"}
+    count = 1 + len(followers(talk.db, ticket))
+    description, place = discreet(talk, ticket)
+    facts = {"number": ticket.number, "description": description[:40], "place": place}
+    return talk.text("same_line", status=status, count=count, **facts)
+
+
+def _join(talk: Talk, number: str) -> Reply:
+    ticket = fetch_to_follow(talk.db, int(number))
+    if ticket is None:
+        return talk.say("no_such")
+    if not follow_ticket(talk.db, ticket, talk.resident):
+        return talk.say("already", number=number)
+    seen = [(f"/repair.show ticket={number}", "do_show")]
+    return talk.say("joined", seen, number=number, count=1 + len(followers(talk.db, ticket)))

@@ -1,0 +1,75 @@
+"""Greet, say what is kept and why, and learn where somebody lives.
+
+居民：你好
+机器人：您好，这里是红梅社区的邻里坊。……只为把事情办好
+居民：登记住址
+机器人：您住几幢几单元几室？
+居民：3幢2单元502
+机器人：记下了：3-2-502。
+居民：谢谢
+机器人：不客气
+"""
+
+from bot.conversation.message import Reply
+from bot.conversation.service import service
+from bot.conversation.talk import Talk
+from models.code import BadCode, looks_like_code, redeem_code
+from models.household import find_household
+from models.resident import Role, declare_home
+
+STARTERS = [
+    ("/repair", "menu.repair"),
+    ("/canteen", "menu.canteen"),
+    ("/places", "menu.places"),
+    ("/menu", "talk.menu"),
+]
+
+
+@service("hello", last=True)
+def hello(talk: Talk) -> Reply:
+    first = talk.resident.role is Role.GUEST
+    name = talk.community.pack.community.name.model_dump()
+    other = "zh" if talk.texts.language == "en" else "en"
+    starters = [*STARTERS, (f"/language which={other}", "language.other")]
+    return talk.say("hello", starters, name=name) if first else talk.say("again", STARTERS)
+
+
+@service("thanks", anywhere=True, last=True)
+def thanks(talk: Talk) -> Reply:
+    return talk.say("hello.thanks")
+
+
+@service("bye", last=True)
+def bye(talk: Talk) -> Reply:
+    return talk.say("hello.bye")
+
+
+@service("home", grants=Role.RESIDENT)
+def register(talk: Talk) -> Reply:
+    home = talk.address_or_code("address", looks_like_code)
+    if isinstance(home, str):
+        return redeem(talk, home)
+    room = home
+    if not home.room:
+        room = talk.room("room", building=home.building)
+    household = find_household(talk.db, home.building, home.unit or room.unit, room.room)
+    declare_home(talk.resident, household)
+    return talk.say("done", [("/menu", "talk.menu")], home=str(household))
+
+
+@service("home.code", hears=looks_like_code)
+def bind(talk: Talk) -> Reply:
+    """A code typed at any time."""
+    return redeem(talk, talk.heard())
+
+
+def redeem(talk: Talk, text: str) -> Reply:
+    """Bind the resident to the home or the role a code stands for."""
+    try:
+        code = redeem_code(talk.db, talk.resident, text)
+    except BadCode:
+        return talk.say("wrong_code")
+    if code.role > Role.RESIDENT:
+        role = talk.resident.role.name.lower()
+        return talk.say("role", [("/work", "menu.work")], role={"key": f"home.role_{role}"})
+    return talk.say("bound", [("/menu", "talk.menu")], home=talk.resident.home)
