@@ -1,0 +1,51 @@
+"""A channel turns its own wire into Messages, and Replies into its own wire."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from aiohttp import web
+
+from bot.conversation.message import Address, Reply
+
+
+class TryLater(Exception):
+    """The channel could not take it now: a limit, a refused connection, a 5xx before the wire."""
+
+    def __init__(self, seconds: float = 30, why: str = "") -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+class Unreachable(Exception):
+    """The person cannot be written to at this address: blocked us, unfollowed, window closed."""
+
+
+class Uncertain(Exception):
+    """It left, and whether it arrived is not known: never blindly sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One push on its way: worded, addressed, and with the key that makes sending it twice sending it once."""
+
+    push_id: int
+    key: str
+    community_id: int
+    resident_id: int
+    to: Address
+    reply: Reply
+    due_at: datetime
+
+
+class Channel(Protocol):
+    name: str
+    wave: int  # how many parcels it takes at once; 1 where each must be settled by itself
+    repeats_safely: bool  # whether a parcel handed over twice arrives once
+
+    def routes(self) -> list[web.RouteDef]: ...
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
+        """Deliver; one outcome a parcel: None, TryLater, Unreachable or Uncertain."""
+        ...

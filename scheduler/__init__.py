@@ -1,0 +1,1 @@
+"""What happens by the clock: APScheduler only ticks; rows that are due decide."""
