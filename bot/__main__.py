@@ -1,0 +1,39 @@
+"""The command line: `python -m bot <command>`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from bot.commands import chat, community, doctor, migrate, serve, worker
+from bot.content.load import BadPack
+from bot.settings import BadSettings, read_settings
+
+COMMANDS = (serve, chat, migrate, community, worker, doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what it should, 1 when it could not, 2 when it was not understood."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bot", description="邻里坊: a neighbourhood's service desk in a chat"
+    )
+    chosen = parser.add_subparsers(metavar="command", required=True)
+    for command in COMMANDS:
+        command.describe(chosen)
+    asked = parser.parse_args(arguments)
+    try:
+        settings = read_settings()
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        for chatty in ("apscheduler", "alembic"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        status: int = asked.run(asked, settings)
+        return status
+    except (BadSettings, BadPack) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The composition root: settings become a store, a desk, channels, a clock and one aiohttp application."""
+
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+import handlers  # noqa: F401  (they enter themselves in the register)
+from bot.channels.files import Files
+from bot.channels.mailroom import Mailroom
+from bot.channels.page import Pages, safe_headers
+from bot.channels.web import WebChat
+from bot.content.snapshot import Communities
+from bot.conversation.desk import Desk
+from bot.conversation.worker import Worker
+from bot.settings import Settings
+from models.store import connect
+from scheduler.clock import ticking
+from scheduler.outbox import Outbox
+
+log = logging.getLogger(__name__)
+LARGEST = 11 * 1024 * 1024  # bytes of a request: a photo and its form
+SWITCH = 0.0005  # seconds a thread keeps the interpreter: the turn thread must not hold up the event loop
+DESK = web.AppKey("desk", Desk)
+
+
+def open_desk(settings: Settings) -> Desk:
+    """The desk on its store, without channels or clock."""
+    engine = connect(settings.database_url)
+    return Desk(engine, Communities(engine), media=settings.media_dir)
+
+
+def tune() -> None:
+    """Keep one thread from holding up another, and the garbage collector from holding up every turn."""
+    sys.setswitchinterval(SWITCH)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: it need not be looked through again and again
+    gc.set_threshold(50_000, 20, 20)
+
+
+def application(settings: Settings, *, clock: bool = True, chat: bool = True) -> web.Application:
+    """The whole program; `clock` and `chat` say which parts run in this process."""
+    desk = open_desk(settings)
+    worker, mailroom = Worker(desk), Mailroom(desk)
+    secure = settings.address.startswith("https:")
+    web_chat = WebChat(desk, worker, mailroom, secure)
+    files = Files(desk, settings.address, secure)
+    app = web.Application(middlewares=[safe_headers], client_max_size=LARGEST)
+    app[DESK] = desk
+    app.add_routes([web.get("/health", health)])
+    if chat:
+        app.add_routes([*Pages(desk, secure).routes(), *files.routes(), *web_chat.routes()])
+
+    async def living(_: web.Application) -> AsyncIterator[None]:
+        tune()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(worker)
+            listening = asyncio.create_task(_keep_up(desk, mailroom))
+            if clock:
+                outbox = Outbox(desk, {web_chat.name: web_chat})
+                desk.wake = outbox.wake
+                await stack.enter_async_context(ticking(desk, outbox))
+            yield
+            listening.cancel()
+        desk.engine.dispose()
+
+    app.cleanup_ctx.append(living)
+    app.on_shutdown.append(mailroom.close)
+    return app
+
+
+async def _keep_up(desk: Desk, mailroom: Mailroom) -> None:
+    """Notice, once a second, what another process did: new letters, new content."""
+    while True:
+        await asyncio.sleep(1)
+        try:
+            await mailroom.look()
+            await asyncio.to_thread(desk.communities.refresh)
+        except Exception:
+            log.exception("looking for news of other processes failed")
+
+
+async def health(request: web.Request) -> web.Response:
+    """Whether this process can answer: for load balancers."""
+    communities = await asyncio.to_thread(request.app[DESK].communities.all)
+    return web.json_response({"status": "ok", "communities": len(communities)})

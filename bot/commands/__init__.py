@@ -1,0 +1,59 @@
+"""One module a command: `describe` adds it to the command line, `run` does it and returns the exit status."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.app import open_desk
+from bot.conversation.desk import Desk
+from bot.settings import Settings
+from models.shape import is_current
+from models.store import connect
+
+NOT_CURRENT = "the store is not up to date: run `python -m bot migrate`"
+
+
+def bring_up_to_date(engine: Engine, revision: str = "head") -> None:
+    """Give the store the shape this program needs, unless it has it; raises LookupError for no such revision."""
+    if revision == "head" and is_current(engine):
+        return
+    from models.migrate import migrate  # here: Alembic takes a while to load, and is seldom needed
+
+    migrate(engine, revision)
+
+
+@contextmanager
+def ready_desk(settings: Settings) -> Iterator[Desk]:
+    """The desk on a store that is up to date; otherwise the program ends and says what to do."""
+    engine = connect(settings.database_url)
+    try:
+        if not is_current(engine):
+            sys.exit(NOT_CURRENT)
+    except SQLAlchemyError as failure:
+        sys.exit(no_answer(engine, failure))
+    finally:
+        engine.dispose()
+    desk = open_desk(settings)
+    try:
+        yield desk
+    finally:
+        desk.engine.dispose()
+
+
+def no_answer(engine: Engine, failure: Exception) -> str:
+    """What to say of a store that cannot be reached, without its password."""
+    return f"the store does not answer: {engine.url.render_as_string(hide_password=True)}: {first_line(failure)}"
+
+
+def first_line(failure: Exception) -> str:
+    return (str(failure).splitlines() or [type(failure).__name__])[0]
+
+
+def make_room(engine: Engine) -> None:
+    """Make the folder an SQLite store lies in."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

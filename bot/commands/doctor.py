@@ -1,0 +1,57 @@
+"""doctor: what is configured, what is missing, and whether the store can be reached."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.commands import NOT_CURRENT, no_answer
+from bot.content.snapshot import Communities
+from bot.settings import Settings
+from models.resident import workers
+from models.shape import is_current
+from models.store import connect, reading
+
+
+def describe(commands: Any) -> None:
+    commands.add_parser("doctor", help="check the set-up", description=__doc__).set_defaults(run=run)
+
+
+def run(_: argparse.Namespace, settings: Settings) -> int:
+    healthy, engine = True, connect(settings.database_url)
+    try:
+        for good, line in (*_store(engine), *_surroundings(settings)):
+            print(f"{'ok     ' if good else 'missing'}  {line}")
+            healthy &= good
+    finally:
+        engine.dispose()
+    return 0 if healthy else 1
+
+
+def _store(engine: Engine) -> Iterator[tuple[bool, str]]:
+    try:
+        with engine.connect():
+            yield True, f"the store answers: {engine.url.render_as_string(hide_password=True)}"
+        if not is_current(engine):
+            yield False, NOT_CURRENT
+            return
+        communities = Communities(engine).all()
+    except SQLAlchemyError as failure:
+        yield False, no_answer(engine, failure)
+        return
+    yield bool(communities), f"{len(communities)} communities (`python -m bot community add communities/*.toml`)"
+    for community in communities:
+        with reading(engine, community.id) as db:
+            count = len(workers(db))
+        if not count:
+            yield True, f"{community.slug} has no worker yet (`python -m bot worker {community.slug}`)"
+
+
+def _surroundings(settings: Settings) -> Iterator[tuple[bool, str]]:
+    folder = settings.media_dir
+    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    yield nearest.is_dir() and os.access(nearest, os.W_OK), f"photos can be kept in {folder}"
+    yield True, f"residents reach it at {settings.address}"

@@ -1,0 +1,504 @@
+"""The command line as an operator uses it: `python -m bot …` in processes of its own."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bot.__main__ import main
+from models.code import issue_code, looks_like_code
+from models.store import connect
+from tests.conftest import ROOT, Chat, named
+
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "doctor")
+HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the commands are run, so that nothing of theirs lies about in the checkout."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environment(place: Path) -> dict[str, str]:
+    """Nothing set but the store and the photos' folder."""
+    inherited = {k: v for k, v in os.environ.items() if not k.upper().startswith("LINLIFANG_")}
+    ours = {
+        "PYTHONPATH": str(ROOT),
+        "LINLIFANG_DATABASE_URL": f"sqlite:///{place}/store.db",
+        "LINLIFANG_MEDIA_DIR": f"{place}/media",
+    }
+    return inherited | ours
+
+
+@pytest.fixture
+def run(environment: dict[str, str], place: Path) -> Run:
+    def command(*arguments: str | Path, said: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        given = environment | {f"LINLIFANG_{name.upper()}": value for name, value in settings.items()}
+        return subprocess.run(
+            [sys.executable, "-m", "bot", *map(str, arguments)],
+            cwd=place,
+            env=given,
+            input=said,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture
+def here(
+    environment: dict[str, str],
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """The same command line in this process: a tenth of the time, for what needs many runs."""
+
+    def command(*arguments: str | Path, said: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("LINLIFANG_")]:
+                patch.delenv(name)
+            given = environment | {f"LINLIFANG_{name.upper()}": value for name, value in settings.items()}
+            for name in [name for name in given if name.startswith("LINLIFANG_")]:
+                patch.setenv(name, given[name])
+            patch.setattr("sys.stdin", io.StringIO(said))
+            patch.chdir(place)
+            status: object = 0
+            try:
+                status = main([str(argument) for argument in arguments])
+            except SystemExit as end:
+                status = end.code
+        told = capsys.readouterr()
+        if isinstance(status, str):  # as the interpreter does it
+            told, status = told._replace(err=f"{told.err}{status}\n"), 1
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(arguments, status, told.out, told.err)
+
+    return command
+
+
+@pytest.fixture
+def furnished(place: Path, sqlite_template: Path) -> None:
+    """The store is there, with two communities."""
+    shutil.copy(sqlite_template, place / "store.db")
+
+
+def quiet(done: "subprocess.CompletedProcess[str]") -> None:
+    """Whatever went wrong, it was told in plain lines."""
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+# in general
+
+
+def test_help_names_every_command(run: Run) -> None:
+    told = run("--help")
+    assert told.returncode == 0
+    assert all(command in told.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(here: Run, command: str) -> None:
+    told = here(command, "--help")
+    assert told.returncode == 0
+    assert f"python -m bot {command}" in told.stdout
+    assert command in told.stdout.split("\n\n")[1]  # what it is, in a sentence
+    assert not told.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("dance",),
+        ("serve", "--only", "chat"),
+        ("serve", "--only", "clock", "--without", "clock"),
+        ("chat",),
+        ("worker",),
+        ("community", "remove", "x.toml"),
+        ("community", "add"),
+        ("worker", "hongmei", "--role", "mayor"),
+        ("doctor", "now"),
+    ],
+)
+def test_what_is_not_understood_is_two(here: Run, arguments: tuple[str, ...]) -> None:
+    told = here(*arguments)
+    assert told.returncode == 2
+    assert told.stderr.startswith("usage: python -m bot")
+
+
+def test_a_wrong_setting_stops_every_command(here: Run) -> None:
+    for arguments in (("doctor",), ("serve",), ("chat", "hongmei"), ("migrate",)):
+        told = here(*arguments, prot="1")
+        assert told.returncode == 1
+        assert told.stderr == "LINLIFANG_PROT is not a setting; did you mean LINLIFANG_PORT?\n"
+    told = here("migrate", database_url="nonsense")
+    assert told.returncode == 1
+    assert told.stderr.startswith("LINLIFANG_DATABASE_URL: a store is named like")
+
+
+def test_a_user_without_a_name_can_run_it(here: Run, furnished: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is given a bare number to run as."""
+    for variable in ("USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54_321)
+    assert here("doctor").returncode == 0
+    assert "再见" in here("chat", "hongmei", said="再见\n").stdout
+
+
+# migrate
+
+
+def test_migrate_makes_the_store_and_can_be_repeated(here: Run, place: Path) -> None:
+    for _ in range(2):
+        told = here("migrate", database_url=f"sqlite:///{place}/new/folder/store.db")
+        assert (told.returncode, told.stdout) == (0, "the store is at head\n"), told.stderr
+    assert (place / "new/folder/store.db").exists()
+
+
+def test_migrate_back_to_nothing(here: Run, furnished: None, place: Path) -> None:
+    assert here("migrate", "--to", "base").returncode == 0
+    told = here("worker", "hongmei")
+    assert (told.returncode, told.stderr) == (1, "the store is not up to date: run `python -m bot migrate`\n")
+    assert here("migrate").returncode == 0
+    assert "none yet" in here("worker", "hongmei").stderr
+
+
+def test_a_revision_nobody_knows_changes_nothing(here: Run, furnished: None) -> None:
+    told = here("migrate", "--to", "nonsense")
+    assert told.returncode == 1
+    assert "nonsense" in told.stderr
+    quiet(told)
+    assert here("worker", "hongmei").returncode == 0
+
+
+# community
+
+
+def test_community_check_needs_no_store(run: Run, place: Path) -> None:
+    told = run("community", "check", HONGMEI, BAOSHI)
+    assert told.returncode == 0
+    assert re.fullmatch(r"hongmei: good, \d+ answers, \d+ places\nbaoshi: good, \d+ answers, \d+ places\n", told.stdout)
+    assert not (place / "store.db").exists()
+
+
+def test_community_add_then_update(run: Run) -> None:
+    run("migrate")
+    assert run("community", "update", HONGMEI).stdout == "hongmei is not there yet: use add\n"
+    added = run("community", "add", HONGMEI, BAOSHI)
+    assert (added.returncode, added.stdout) == (0, "hongmei: added\nbaoshi: added\n")
+    again = run("community", "add", HONGMEI)
+    assert (again.returncode, again.stdout) == (1, "hongmei is already there: use update\n")
+    updated = run("community", "update", HONGMEI)
+    assert (updated.returncode, updated.stdout) == (0, "hongmei: updated\n")
+
+
+@pytest.mark.parametrize("action", ["check", "add", "update"])
+def test_a_broken_pack_is_named_to_the_key_and_nothing_is_loaded(here: Run, place: Path, action: str) -> None:
+    here("migrate")
+    source = HONGMEI.read_text("utf-8")
+    slip = place / "slip.toml"
+    slip.write_text(source.replace("seats = ", "chairs = ", 1).replace('open = "', 'open = "9 to ', 1), "utf-8")
+    told = here("community", action, BAOSHI, slip)
+    assert told.returncode == 1
+    assert not told.stdout
+    lines = told.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{slip}: [") for line in lines)
+    assert "[places] number 1, key hours number 1, key open: hours are written like" in told.stderr
+    assert "[events] number 1, key seats: Field required" in told.stderr
+    assert "[events] number 1, key chairs: Extra inputs" in told.stderr
+    assert "none yet" in here("worker", "baoshi").stderr
+
+
+def test_a_missing_pack_is_named(here: Run) -> None:
+    told = here("community", "check", "nowhere.toml")
+    assert told.returncode == 1
+    assert told.stderr.startswith("nowhere.toml: ")
+    quiet(told)
+
+
+# worker and chat
+
+
+def code_of(command: Run, *arguments: str) -> str:
+    """The code that `worker` prints."""
+    printed = command("worker", *arguments)
+    assert printed.returncode == 0, printed.stderr
+    code = re.match(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}(?=  \()", printed.stdout)
+    assert code, printed.stdout
+    return code[0]
+
+
+def test_every_code_is_understood(chat: Chat) -> None:
+    """One of letters alone, as one in eleven would be, is a word."""
+    with chat.store() as db:
+        assert all(looks_like_code(issue_code(db, None)) for _ in range(300))
+
+
+def test_the_code_of_worker_makes_a_worker_in_chat(run: Run, furnished: None) -> None:
+    code = code_of(run, "hongmei")
+    assert "https://linli.example/c/hongmei" in run("worker", "hongmei", public_url="https://linli.example").stdout
+    told = run("chat", "hongmei", "--as", "wang", said=f"{code}\n工作\n")
+    assert told.returncode == 0
+    assert "社区工作人员" in told.stdout
+    assert "没有等您办的工单" in told.stdout
+    assert "不对，或者已经用过" in run("chat", "hongmei", "--as", "li", said=f"{code}\n").stdout
+
+
+def test_a_code_for_a_home_and_for_each_role(here: Run, furnished: None) -> None:
+    home = code_of(here, "hongmei", "--home", "5-2-502")
+    assert "绑定好了：5-2-502" in here("chat", "hongmei", "--as", "a", said=f"{home}\n").stdout
+    for role, named_as in (("volunteer", "志愿者"), ("manager", "社区负责人"), ("alliance", "联盟管理员")):
+        code = code_of(here, "hongmei", "--role", role)
+        assert named_as in here("chat", "hongmei", "--as", role, said=f"{code}\n").stdout
+
+
+def test_a_code_of_one_community_is_none_in_another(here: Run, furnished: None) -> None:
+    code = code_of(here, "hongmei")
+    assert "不对" in here("chat", "baoshi", "--as", "wang", said=f"{code}\n").stdout
+    assert "社区工作人员" in here("chat", "hongmei", "--as", "wang", said=f"{code}\n").stdout
+
+
+def test_worker_says_what_it_cannot_use(here: Run, furnished: None) -> None:
+    told = here("worker", "nowhere")
+    assert (told.returncode, told.stderr) == (1, "no community nowhere; there are: hongmei, baoshi\n")
+    told = here("worker", "hongmei", "--home", "somewhere")
+    assert (told.returncode, told.stderr) == (1, "a home is written like 3-2-502\n")
+
+
+def test_chat_holds_a_conversation(run: Run, furnished: None) -> None:
+    said = ["登记住址", "3幢2单元502", "我的", "5幢楼道的灯坏了，已经三天了", "跳过", "13812345678", "1", "我的报修"]
+    told = run("chat", "hongmei", "--as", "zhang", said="\n".join(said) + "\n")
+    assert told.returncode == 0, told.stderr
+    for heard in (
+        "您住几幢几单元几室",
+        "记下了：3-2-502",
+        "方便的话发张照片",
+        "留个电话",
+        "收到，工单 1 号",
+        "1 号 照明：已提交",
+    ):
+        assert heard in told.stdout
+    assert "  1. " in told.stdout  # choices are numbered
+    assert "工单 1 号" in run("chat", "hongmei", "--as", "zhang", said="我的报修\n1\n").stdout
+    assert "已提交" not in run("chat", "hongmei", "--as", "li", said="我的报修\n").stdout
+
+
+def test_chat_ends_at_an_empty_line(here: Run, furnished: None) -> None:
+    told = here("chat", "hongmei", "--as", "zhang", said="再见\n\n菜单\n")
+    assert told.returncode == 0
+    assert "再见" in told.stdout
+    assert "能为您做这些" not in told.stdout
+    nobody = here("chat", "nowhere", said="你好\n")
+    assert (nobody.returncode, nobody.stderr) == (1, "no community nowhere\n")
+
+
+# doctor
+
+
+def test_doctor_of_a_healthy_house(run: Run, furnished: None) -> None:
+    told = run("doctor")
+    assert told.returncode == 0, told.stdout
+    assert "2 communities" in told.stdout
+    assert "hongmei has no worker yet" in told.stdout
+    assert "http://127.0.0.1:8080" in told.stdout
+    assert "missing" not in told.stdout
+    code = code_of(run, "hongmei")
+    run("chat", "hongmei", "--as", "wang", said=f"{code}\n")
+    assert "hongmei has no worker yet" not in run("doctor").stdout
+
+
+def test_doctor_of_a_house_without_communities(here: Run) -> None:
+    here("migrate")
+    told = here("doctor")
+    assert told.returncode == 1
+    assert re.search(r"^missing +0 communities \(`python -m bot community add", told.stdout, re.M)
+
+
+def test_doctor_of_a_store_that_is_old_or_away(here: Run, place: Path) -> None:
+    told = here("doctor")
+    assert told.returncode == 1
+    assert re.search(r"^missing +the store is not up to date: run `python -m bot migrate`$", told.stdout, re.M)
+    told = here("doctor", database_url=f"sqlite:///{place}/no/such/folder/store.db")
+    assert told.returncode == 1
+    assert re.search(r"^missing +the store does not answer: sqlite", told.stdout, re.M)
+    quiet(told)
+
+
+AWAY = "postgresql://me:hunter2@127.0.0.1:1/linli"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("doctor",),
+        ("serve",),
+        ("migrate",),
+        ("chat", "hongmei"),
+        ("worker", "hongmei"),
+        ("community", "add", str(HONGMEI)),
+    ],
+)
+def test_a_server_that_is_away_is_said_to_be(here: Run, arguments: tuple[str, ...]) -> None:
+    told = here(*arguments, database_url=AWAY, port=str(free_port()))
+    assert told.returncode == 1
+    assert re.search(
+        r"the store does not answer: postgresql(\+psycopg)?://me:\*\*\*@127\.0\.0\.1:1/linli: ",
+        told.stdout + told.stderr,
+    )
+    assert "hunter2" not in told.stdout + told.stderr
+    quiet(told)
+
+
+def test_doctor_says_where_photos_cannot_be_kept(run: Run, furnished: None, place: Path) -> None:
+    (place / "occupied").write_text("a file, not a folder")
+    told = run("doctor", media_dir=f"{place}/occupied/media")
+    assert told.returncode == 1
+    assert re.search(r"^missing +photos can be kept", told.stdout, re.M)
+
+
+# serve
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(environment: dict[str, str], place: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A server of our own and its address, once it says that it is there."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "serve", *arguments],
+        cwd=place,
+        env=environment | {"LINLIFANG_PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        assert f"http://127.0.0.1:{port}" in line, process.stderr.read() if process.stderr else ""
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def fetch(address: str, patience: float = 20) -> str:
+    """The page, as soon as the server listens: it says its address a moment before."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as response:
+                page: str = response.read().decode()
+                return page
+        except ConnectionError:
+            if time.monotonic() > until:
+                raise
+        except urllib.error.URLError as failure:
+            if time.monotonic() > until or not isinstance(failure.reason, ConnectionError):
+                raise
+        time.sleep(0.05)
+
+
+def test_serve_says_when_its_port_is_taken(run: Run, place: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = run("serve", port=str(port))
+    assert told.returncode == 1
+    assert f"port {port} is taken by another program" in told.stderr
+    assert re.search(r"choose another: LINLIFANG_PORT=\d+ make run$", told.stderr)
+    assert not (place / "store.db").exists()  # nothing was touched
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7"])
+def test_serve_says_when_it_cannot_listen(here: Run, host: str) -> None:
+    told = here("serve", host=host)
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"cannot listen on {host}:8080: ")
+    quiet(told)
+
+
+def test_serve_demo_from_nothing(environment: dict[str, str], place: Path) -> None:
+    """The first thing a newcomer does: no store, no folder, every pack loaded, dated from today."""
+    environment["LINLIFANG_DATABASE_URL"] = f"sqlite:///{place}/var/store.db"
+    with serving(environment, place, "--demo") as (address, process):
+        assert json.loads(fetch(f"{address}/health")) == {"status": "ok", "communities": 12}
+        assert "红梅社区" in fetch(f"{address}/c/hongmei")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert "Traceback" not in errors
+
+
+def test_serve_ends_at_once_though_a_page_is_open(environment: dict[str, str], place: Path, furnished: None) -> None:
+    with serving(environment, place) as (address, process):
+        fetch(f"{address}/health")
+        with urllib.request.urlopen(f"{address}/api/chat/hongmei/events", timeout=10) as page:
+            assert page.readline() == b": open\n"
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=15)  # aiohttp would wait a minute for the page
+        assert process.returncode in (0, 130)
+
+
+def test_serve_only_the_clock(environment: dict[str, str], place: Path, furnished: None) -> None:
+    with serving(environment, place, "--only", "clock") as (address, _):
+        assert json.loads(fetch(f"{address}/health"))["status"] == "ok"
+        with pytest.raises(urllib.error.HTTPError) as told:
+            fetch(f"{address}/c/hongmei")
+        assert told.value.code == 404
+        told.value.close()
+
+
+def test_serve_leaves_postgresql_to_its_operator(run: Run, here: Run, postgres: str) -> None:
+    admin, name = connect(postgres), f"bare_{os.getpid()}"
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+        c.execute(text(f'CREATE DATABASE "{name}"'))
+    bare = named(postgres, name)
+    try:
+        assert run("serve", database_url=bare, port=str(free_port())).returncode == 1
+        for command in (("serve",), ("worker", "hongmei"), ("chat", "hongmei"), ("community", "add", HONGMEI)):
+            told = here(*command, database_url=bare, port=str(free_port()))
+            assert told.returncode == 1
+            assert told.stderr == "the store is not up to date: run `python -m bot migrate`\n"
+        told = here("doctor", database_url=bare)
+        assert (told.returncode, "run `python -m bot migrate`" in told.stdout) == (1, True)
+        assert here("migrate", database_url=bare).returncode == 0
+        assert here("community", "add", HONGMEI, database_url=bare).stdout == "hongmei: added\n"
+        assert here("doctor", database_url=bare).returncode == 0
+    finally:
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+            c.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        admin.dispose()
