@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from bench.dialogue import STEPS, line
 from bench.figures import Turns, measured, to_line
@@ -89,7 +90,7 @@ async def press(port: int, request: Request, connections: int, dialogues: int) -
     held = []
     for n in range(connections):
         requests = [request(*each) for each in lines(n, dialogues + 1)]
-        held.append((await loop.create_connection(lambda r=requests: Line(r), "127.0.0.1", port))[1])  # type: ignore[misc]  # a lambda with a default
+        held.append((await loop.create_connection(partial(Line, requests), "127.0.0.1", port))[1])
     ends = await asyncio.gather(*(each.done for each in held))
     seconds = [s for each in held for s in each.seconds]
     return measured(seconds, max(ends) - min(each.started for each in held))

@@ -109,7 +109,7 @@ def test_a_brand_says_what_it_is(desk: object, pack: Pack, language: str) -> Non
         name = brand.name.model_dump()[language]
         service = meant(name).service or "ask"
         run = {"ask": ask, "places": places, "person": person}[service]
-        talk = Talk(service, None, None, community.texts(language), community, None)  # type: ignore[arg-type]
+        talk = Talk(service, None, None, community.texts(language), community, None)
         talk.said = [Message("1", Address("web", "x", "y"), name)]
         reply = run(talk)
         assert reply.text.startswith(name)

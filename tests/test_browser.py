@@ -91,7 +91,7 @@ def picture() -> bytes:
     return out.getvalue()
 
 
-def rows(house: web.Application, table: type) -> list:  # type: ignore[type-arg]  # any table
+def rows(house: web.Application, table: type) -> list:
     with reading(house[DESK].engine, None) as db:
         return list(db.exec(select(table)))
 

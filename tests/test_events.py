@@ -78,7 +78,7 @@ class Hall:
     def owed(self, name: str, state: Post = Post.WAITING) -> list[Push]:
         with self.store() as db:
             mine = select(Push).where(Push.resident_id == self.resident(db, name).id, Push.state == state)
-            return list(db.exec(mine.order_by(Push.due_at, Push.id)))  # type: ignore[arg-type]
+            return list(db.exec(mine.order_by(Push.due_at, Push.id)))
 
     def told(self, name: str) -> list[str]:
         return [p.text_key.removeprefix("events.") for p in self.owed(name) if p.text_key != "events.reminder"]

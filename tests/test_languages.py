@@ -103,7 +103,7 @@ def test_every_place_answer_and_menu_of_a_pack_is_told_in_english(desk: Any, slu
     talk = Talk(
         "canteen",
         Resident(origin="x", language="en"),
-        None,  # type: ignore[arg-type]  # nothing is looked up
+        None,  # nothing is looked up
         community.texts("en"),
         community,
         datetime(2026, 11, 25, 4, tzinfo=UTC),

@@ -234,7 +234,7 @@ def _service(node: Any) -> str:
     """The name a function is entered under with @service, if it is."""
     for decorator in getattr(node, "decorator_list", ()):
         if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "service":
-            return str(decorator.args[0].value)  # type: ignore[attr-defined]
+            return str(decorator.args[0].value)
     return ""
 
 
@@ -313,7 +313,7 @@ def asks(name: str) -> bool:
         for node in ast.walk(reader.tree):
             if _service(node) == name:
                 calls = [c for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)]
-                return any(c.func.attr in SLOTS | {"ask"} for c in calls if getattr(c.func.value, "id", "") == "talk")  # type: ignore[attr-defined]
+                return any(c.func.attr in SLOTS | {"ask"} for c in calls if getattr(c.func.value, "id", "") == "talk")
     return False
 
 

@@ -405,11 +405,11 @@ def test_no_text_makes_the_calendar_fail(text: str, now: datetime) -> None:
     assert moment is None or moment.tzinfo is UTC
 
 
-ASKED: list[Question] = [Address(), Room(), Where(), Phone(), Number(), When(now=NOON)]  # type: ignore[type-arg]
+ASKED: list[Question] = [Address(), Room(), Where(), Phone(), Number(), When(now=NOON)]
 
 
 @given(SPOKEN, st.sampled_from(ASKED))
-def test_any_text_is_an_answer_or_unclear(text: str, question: Question) -> None:  # type: ignore[type-arg]
+def test_any_text_is_an_answer_or_unclear(text: str, question: Question) -> None:
     question.find(said(text))
     with suppress(Unclear):
         assert question.read(said(text)) is not None

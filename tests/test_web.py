@@ -59,7 +59,7 @@ class Browser:
 
     def later(self) -> None:
         """A second passes by the server's own clock."""
-        self.client.server.app[DESK].now.passes(seconds=1)  # type: ignore[attr-defined]
+        self.client.server.app[DESK].now.passes(seconds=1)
 
     async def say(self, text: str = "", **more: Any) -> list[dict[str, Any]]:
         """The replies; `more` are further fields of the message."""
