@@ -15,7 +15,7 @@ from models.enquiry import alarm_workers
 def alarm(talk: Talk) -> Reply:
     text = talk.heard()
     kind = dangerous(text) or "crime"
-    alarm_workers(talk.db, talk.resident, kind, text)
-    known = "danger_told_home" if talk.resident.home else "danger_told"
+    told_workers = alarm_workers(talk.db, talk.resident, kind, text)
+    known = ("danger_told_home" if talk.resident.home else "danger_told") if told_workers else "danger_call"
     told = talk.text(f"repair.{known}", home=talk.resident.home, phone=talk.community.pack.community.phone)
     return Reply(f"{talk.text(f'repair.danger_{kind}')}\n{told}")

@@ -9,6 +9,7 @@ from models.resident import Resident, Role, on_duty
 from models.store import InCommunity, moment, own_id, refers
 
 SAME_MATTER = timedelta(minutes=30)  # who asks for a person this soon after a question means that question
+ALARMS = 20  # matters ringing in a community at once, past which only those who live there are heard
 ALARM_AGAIN = timedelta(minutes=10)  # one alarm a resident and kind in this time: more would only drown it
 
 
@@ -55,12 +56,18 @@ def ask_for_person(db: Session, by: Resident, text: str, otherwise: str) -> None
         )
 
 
-def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> None:
-    """Page everybody who works here about a danger, day or night, once in ALARM_AGAIN."""
+def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> bool:
+    """Page everybody who works here about a danger, day or night, once in ALARM_AGAIN; whether they know of it.
+
+    Past ALARMS matters in that time a guest pages nobody: whoever drops the cookie could otherwise drown the rest.
+    """
     about = f"alarm:{by.id}:{kind}"
-    rung = select(Push.id).where(Push.about == about, Push.due_at > moment(db) - ALARM_AGAIN)
-    if db.exec(rung).first() is not None:
-        return
+    lately = select(Push.about).where(col(Push.about).startswith("alarm:"), Push.due_at > moment(db) - ALARM_AGAIN)
+    ringing = set(db.exec(lately.distinct()))
+    if about in ringing:
+        return True
+    if by.role is Role.GUEST and len(ringing) >= ALARMS:
+        return False
     for worker in on_duty(db):
         push(
             db,
@@ -74,6 +81,7 @@ def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> None:
             home=by.home or "—",
             phone=by.phone or "—",
         )
+    return True
 
 
 def open_enquiries(db: Session, worker: Resident) -> list[Enquiry]:

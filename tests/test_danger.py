@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
+from bot.conversation.desk import Desk
 from bot.conversation.message import Message
 from bot.understanding.danger import dangerous
+from models.enquiry import ALARMS
 from models.outbox import Push
 from models.resident import Role
 from models.ticket import Ticket
@@ -192,3 +194,15 @@ def test_an_alarm_is_raised_by_words_never_by_a_button(chat: Chat, neighbour: Ca
     wang = neighbour("wang", role=Role.WORKER)
     chat.say(tap="/danger")
     assert "work.alarm" not in wang.pushed()
+
+
+def test_strangers_cannot_drown_an_alarm(desk: Desk, neighbour: Callable[..., Chat]) -> None:
+    wang, li = neighbour("wang", role=Role.WORKER), neighbour("li")
+    strangers = [Chat(desk, f"nobody {n}") for n in range(ALARMS + 3)]
+    heard = [stranger.say("我家着火了") for stranger in strangers]
+    assert wang.pushed().count("work.alarm") == ALARMS
+    assert all("119" in h for h in heard)
+    assert "已经通知" in heard[0]
+    assert "已经通知" not in heard[-1]
+    assert "已经通知" in li.say("我家着火了")
+    assert wang.pushed().count("work.alarm") == ALARMS + 1
