@@ -53,8 +53,7 @@ def own_id() -> Any:
 
 def table_of(kind: type[SQLModel]) -> Table:
     """The table behind a model, for statements that are prebuilt and so carry their community themselves."""
-    table: Table = kind.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-    return table
+    return SQLModel.metadata.tables[str(kind.__tablename__)]
 
 
 def refers(target: str, **more: Any) -> Any:
