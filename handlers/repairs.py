@@ -16,6 +16,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from bot.content.walking import locate
 from bot.conversation.message import Choice, Message, Reply
@@ -46,9 +47,15 @@ class Details(Words):
         if exact(said.text, words("repair.category")):
             return None
         left = plain(said.text)
-        for opener in sorted(words("repair.opener")["opener"], key=len, reverse=True):
+        for opener in _openers():
             left = left.replace(opener, "")
         return super().find(said) if len("".join(left.split())) >= 4 else None
+
+
+@cache
+def _openers() -> list[str]:
+    """The longest first: each may be a part of a longer one."""
+    return sorted(words("repair.opener")["opener"], key=len, reverse=True)
 
 
 @service("repair", needs=Role.RESIDENT)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, bindparam, select
+from sqlalchemy import Index, bindparam, select, text
 from sqlmodel import JSON, Column, Field, Session
 
 from models.store import InCommunity, add_once, insert_once, moment, ours, refers, table_of
@@ -33,8 +33,19 @@ class Heard(InCommunity, table=True):
     said: dict[str, Any] = _json()
     replies: list[Any] = _json(list)
     at: datetime
+    owed_at: datetime | None = None  # when to see to the telling of the replies again; None once all are told
+    told: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # how many of the replies have left
 
-    __table_args__ = (Index("ix_heard_resident_id_at", "resident_id", "at"), Index("ix_heard_at", "at"))
+    __table_args__ = (
+        Index("ix_heard_resident_id_at", "resident_id", "at"),
+        Index("ix_heard_at", "at"),
+        Index(
+            "ix_heard_owed_at",
+            "owed_at",
+            sqlite_where=text("owed_at IS NOT NULL"),
+            postgresql_where=text("owed_at IS NOT NULL"),
+        ),
+    )
 
 
 @dataclass
@@ -116,10 +127,18 @@ def already_answered(db: Session, keys: list[str]) -> dict[str, list[Any]]:
     return {row.key: row.replies for row in db.connection().execute(_answered, {"keys": keys})}
 
 
-def remember(db: Session, key: str, resident_id: int, said: dict[str, Any], replies: list[Any], at: datetime) -> None:
-    """Keep an answer, so that a redelivery gets the same one."""
+def remember(
+    db: Session,
+    key: str,
+    resident_id: int,
+    said: dict[str, Any],
+    replies: list[Any],
+    at: datetime,
+    owed_at: datetime | None = None,
+) -> None:
+    """Keep an answer, so that a redelivery gets the same one; `owed_at` is when it should have been told."""
     row = {"key": key, "resident_id": resident_id, "said": said, "replies": replies, "at": at}
-    add_once(db, Heard, row | {"community_id": ours(db)})
+    add_once(db, Heard, row | {"owed_at": owed_at, "told": 0, "community_id": ours(db)})
 
 
 def talks_left_alone(db: Session) -> list[int]:

@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint, bindparam
 from sqlmodel import Field, Session, col, select
 
 from models.household import Household
-from models.store import InCommunity, checked, ours, own_id, refers, table_of
+from models.store import InCommunity, among, checked, moment, noted, ours, own_id, refers, table_of
 
 QUIET = (21 * 60 + 30, 8 * 60)  # minutes after midnight, Asia/Shanghai: nothing ordinary is sent in between
 
@@ -59,17 +59,18 @@ class Account(InCommunity, table=True):
     __table_args__ = (UniqueConstraint("channel", "account", "user"),)
 
 
-_residents = table_of(Resident)
+_residents, _accounts = table_of(Resident), table_of(Account)
 _on_duty = (
     select(_residents.c.id)
-    .where(_residents.c.community_id == bindparam("ours"), _residents.c.role.in_(at_least(Role.WORKER)))
+    .where(_residents.c.community_id == bindparam("ours"), among(_residents.c.role, at_least(Role.WORKER)))
     .order_by(_residents.c.id)
 )
 
 
 def on_duty(db: Session) -> list[int]:
     """The ids of everybody who works here: told of every report."""
-    return list(db.connection().execute(_on_duty, {"ours": ours(db)}).scalars())
+    found = noted(db, "on duty", lambda: db.connection().execute(_on_duty, {"ours": ours(db)}).scalars().all())
+    return list(found)
 
 
 def workers(db: Session) -> list[Resident]:
@@ -77,6 +78,21 @@ def workers(db: Session) -> list[Resident]:
     return list(
         db.exec(select(Resident).where(col(Resident.role).in_(at_least(Role.WORKER))).order_by(col(Resident.id)))
     )
+
+
+def lose_touch(db: Session, channel: str, account: str, user: str) -> None:
+    """Nobody can be written to at this address: blocked, unfollowed, gone. Cleared when they speak to us again."""
+    _touch(db, channel, account, user, moment(db))
+
+
+def regain_touch(db: Session, channel: str, account: str, user: str) -> None:
+    """They can be written to again at this address."""
+    _touch(db, channel, account, user, None)
+
+
+def _touch(db: Session, channel: str, account: str, user: str, lost_at: datetime | None) -> None:
+    at = (_accounts.c.channel == channel, _accounts.c.account == account, _accounts.c.user == user)
+    db.connection().execute(_accounts.update().where(*at).values(unreachable_at=lost_at))
 
 
 def declare_home(resident: Resident, household: Household) -> None:

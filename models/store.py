@@ -1,22 +1,24 @@
 """The shared store: one engine, one way to open a transaction, one community at a time."""
 
-import secrets
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import BigInteger, Engine, Table, create_engine, event
+from sqlalchemy import BigInteger, Column, ColumnElement, Engine, Table, create_engine, event, literal
 from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Field, Session, SQLModel, col
+
+from models.ids import new_id
+
+T = TypeVar("T")
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -32,6 +34,23 @@ class InCommunity(SQLModel):
 
     community_id: int = Field(default=None, foreign_key="community.id")
 
+    if not TYPE_CHECKING:  # there the fields make the signature
+
+        def __init__(self, **given: Any) -> None:
+            """As SQLModel does it, which checks no table's values either, in a fifth of its time."""
+            constants, factories = _defaults(type(self))
+            vars(self).update(
+                constants | {name: make() for name, make in factories.items() if name not in given} | given
+            )
+
+
+@cache
+def _defaults(kind: type[SQLModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a new row holds unless told otherwise, and what makes it where it is made anew each time."""
+    optional = {name: field for name, field in kind.model_fields.items() if not field.is_required()}
+    factories = {name: field.default_factory for name, field in optional.items() if field.default_factory}
+    return {name: field.default for name, field in optional.items() if name not in factories}, factories
+
 
 class AppendOnly(SQLModel):
     """A row that is history: never changed, never taken away."""
@@ -39,11 +58,6 @@ class AppendOnly(SQLModel):
 
 class WrongCommunity(PermissionError):
     """Somebody tried to write into a community that is not the transaction's own."""
-
-
-def new_id() -> int:
-    """A key that is known before the row is written: milliseconds since 1970, then 22 random bits."""
-    return time.time_ns() // 1_000_000 << 22 | secrets.randbits(22)
 
 
 def own_id() -> Any:
@@ -125,7 +139,7 @@ def reading(engine: Engine, community_id: int | None, now: datetime | None = Non
 
 
 def _session(connection: Any, community_id: int | None, now: datetime | None) -> Session:
-    info: dict[str, Any] = {"community_id": community_id, "now": now, "once": [], "written": 0}
+    info: dict[str, Any] = {"community_id": community_id, "now": now, "once": [], "written": 0, "notes": {}}
     return Session(connection, expire_on_commit=False, info=info)
 
 
@@ -150,6 +164,19 @@ def settle(db: Session) -> None:
 def insert_once(table: type[SQLModel], dialect: str) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table_of(table)).on_conflict_do_nothing()
+
+
+def noted(db: Session, what: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:
+    """What a look into the store found, remembered until this transaction writes again."""
+    if what not in db.info["notes"]:
+        db.info["notes"][what] = look()
+    found: Sequence[T] = db.info["notes"][what]
+    return found
+
+
+def among(column: Column[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Membership in a prebuilt statement: what SQLAlchemy makes of a plain list is written anew each time."""
+    return column.in_([literal(v, column.type) for v in values])
 
 
 def changes(db: Session) -> int:
@@ -197,6 +224,7 @@ def _only_our_rows(query: ORMExecuteState) -> None:
         return
     if not query.is_select:
         query.session.info["written"] = query.session.info.get("written", 0) + 1
+        query.session.info["notes"] = {}
     if community_id is not None and (query.is_select or query.is_update or query.is_delete):
         query.statement = query.statement.options(*_only(community_id))
 
@@ -204,6 +232,7 @@ def _only_our_rows(query: ORMExecuteState) -> None:
 @event.listens_for(AnySession, "before_flush")
 def _only_into_ours(db: AnySession, *_: object) -> None:
     db.info["written"] = db.info.get("written", 0) + _pending(db)
+    db.info["notes"] = {}
     community_id = db.info.get("community_id")
     for row in (*db.new, *db.dirty, *db.deleted):
         if isinstance(row, AppendOnly) and row not in db.new:

@@ -10,7 +10,7 @@ from sqlmodel import JSON, BigInteger, Column, Field, Session, col, select
 
 from models.lifecycle import OPEN, Status
 from models.resident import Resident, Role
-from models.store import AppendOnly, InCommunity, checked, moment, ours, own_id, refers, table_of
+from models.store import AppendOnly, InCommunity, among, checked, moment, ours, own_id, refers, table_of
 
 NEARBY = 250  # metres within which two reports of one kind may be the same thing
 
@@ -101,7 +101,7 @@ def history_of(db: Session, ticket: Ticket) -> list[TicketEvent]:
 _tickets = table_of(Ticket)
 _nearby = (
     core_select(_tickets.c.id, _tickets.c.building, _tickets.c.lat, _tickets.c.lon)
-    .where(_tickets.c.community_id == bindparam("ours"), _tickets.c.status.in_(OPEN))
+    .where(_tickets.c.community_id == bindparam("ours"), among(_tickets.c.status, OPEN))
     .where(_tickets.c.category == bindparam("category"), _tickets.c.resident_id != bindparam("by"))
     .where(
         (_tickets.c.building == bindparam("building"))

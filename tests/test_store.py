@@ -15,7 +15,8 @@ from models.community import Community, next_ticket_number
 from models.enquiry import Enquiry
 from models.household import Household, find_household
 from models.migrate import configuration, migrate
-from models.resident import Resident
+from models.outbox import Push
+from models.resident import Resident, Role, on_duty
 from models.shape import is_current, newest
 from models.store import WrongCommunity, reading, transaction
 from models.ticket import Ticket, TicketEvent
@@ -86,6 +87,36 @@ def test_two_writers_lose_no_update(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert sorted(taken) == list(range(1, 101))
+
+
+def test_a_new_row_has_the_defaults_of_what_was_not_given(engine: Engine) -> None:
+    here, _ = ids(engine)
+    with transaction(engine, here) as db:
+        one, two = Resident(origin="web:hongmei:one", phone="13800000000"), Resident(origin="web:hongmei:two")
+        db.add_all([one, two])
+    assert one.id != two.id
+    with reading(engine, here) as db:
+        kept = db.get_one(Resident, one.id).model_dump()
+    assert kept == one.model_dump()
+    assert (kept["phone"], kept["role"], kept["quiet_from"], kept["erased_at"]) == ("13800000000", 0, 1290, None)
+    first, second = (Push(key=k, resident_id=one.id, text_key="talk.menu", due_at=NOON) for k in "12")
+    assert first.facts == {}
+    assert first.facts is not second.facts
+
+
+def test_who_begins_to_work_is_on_duty_at_once(engine: Engine) -> None:
+    here, _ = ids(engine)
+    with transaction(engine, here) as db:
+        resident = Resident(origin="web:hongmei:wang")
+        db.add(resident)
+        db.flush()
+        assert resident.id not in on_duty(db)
+        resident.role = Role.WORKER
+        db.flush()
+        assert resident.id in on_duty(db)
+        resident.role = Role.GUEST
+        db.flush()
+        assert resident.id not in on_duty(db)
 
 
 def test_history_is_never_rewritten(chat: Chat) -> None:

@@ -63,7 +63,7 @@ class Turn:
     def _respond(self) -> list[Reply]:
         tap = tapped(self.message, self.state)
         if tap.stale:
-            return [Reply(self.texts("talk.stale")), *self._repeat()]
+            return [Reply(self.texts("talk.stale"), stale=True), *self._repeat()]
         self.message = replace(self.message, text=tap.text, choice=tap.value)
         if tap.opens:
             return self._open(Meant(tap.opens, tap.given))
@@ -119,7 +119,8 @@ class Turn:
         if self.state.service == service.name and not wish.given:
             return self._continue([self.message])
         self.state.park()
-        if wish.exact and self.state.parked.get("service") == service.name and not self.state.parked["wanted"]:
+        named = wish.exact and not wish.telling
+        if named and self.state.parked.get("service") == service.name and not self.state.parked["wanted"]:
             return [Reply(self.texts("talk.resumed")), *self._take_up()]
         self.state.service, self.state.given = service.name, dict(wish.given)
         if self.resident.role < service.needs:
@@ -200,7 +201,8 @@ class Turn:
 
     def _unfinished(self) -> list[Reply]:
         """Offer once what was left unfinished."""
-        if self.state.service or not self.state.parked or self.state.parked["offered"]:
+        gone = self.resident.erased_at is not None  # deleted, or joined with another of theirs
+        if gone or self.state.service or not self.state.parked or self.state.parked["offered"]:
             return []
         self.state.parked["offered"] = True
         what = self.texts(f"menu.{self.state.parked['service']}")

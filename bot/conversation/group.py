@@ -22,6 +22,7 @@ from bot.conversation.talk import Waiting
 from bot.understanding.words import clean
 from models.dialogue import State, already_answered, load_dialogues, remember, save_dialogues
 from models.store import settle, transaction
+from models.telling import LEASE
 
 log = logging.getLogger(__name__)
 REPLIES = TypeAdapter(list[Reply])
@@ -31,7 +32,10 @@ Outcome = list[Reply] | Exception
 
 
 def answer(desk: Desk, community_id: int, messages: list[Message]) -> list[Outcome]:
-    """Answer messages of one community, all committed when this returns; a failure concerns its message alone."""
+    """Answer messages of one community, all committed when this returns; a failure concerns its message alone.
+
+    What was heard before is answered the same, or with nothing where the channel tells by itself.
+    """
     messages = [_sound(m) for m in messages]
     try:
         return list(_taken(desk, community_id, messages, together))
@@ -88,25 +92,29 @@ def _taken(
         known = {k: REPLIES.validate_python(r) for k, r in already_answered(db, keys).items()}
         states = load_dialogues(db, sorted({r.id for r in residents.values()}))
         community, changed = desk.communities.by_id(community_id), dict[int, State]()
+        outcomes: list[list[Reply]] = []
         for n, (key, message) in enumerate(zip(keys, messages, strict=True)):
             if key in known:
+                outcomes.append([] if message.owed else known[key])
                 continue
             resident = residents[message.sender]
             if resident.erased_at is not None:  # who speaks after leaving is somebody new
                 residents |= people(db, [message], now)
                 resident = residents[message.sender]
-                states |= load_dialogues(db, [resident.id])
+                states = load_dialogues(db, [resident.id]) | states
             turn = Turn(db, community, resident, states[resident.id], message, now, guard)
             known[key] = respond(turn)
+            outcomes.append(known[key])
             changed[resident.id] = turn.state
             at = now + timedelta(microseconds=n)  # keeps the order of what was committed together
-            remember(db, key, resident.id, _said(message), REPLIES.dump_python(known[key], mode="json"), at)
+            owed_at = now + LEASE if message.owed else None
+            remember(db, key, resident.id, _said(message), REPLIES.dump_python(known[key], mode="json"), at, owed_at)
         save_dialogues(db, changed)
         settle(db)
         earliest = db.info.get("earliest_push")
     if earliest is not None:
         desk.wake(earliest)
-    return [known[key] for key in keys]
+    return outcomes
 
 
 def enter(desk: Desk, community_id: int, address: Address, language: str) -> int:

@@ -36,4 +36,5 @@ def alone(db: Session) -> Iterator[None]:
             yield
     except BaseException:
         del db.info["once"][owed:]
+        db.info["notes"] = {}
         raise

@@ -29,6 +29,7 @@ class Meant:
     service: str | None
     given: dict[str, str] = field(default_factory=dict)
     exact: bool = False
+    telling: bool = False  # they open it by what they are, a code or a question, not by its name
 
 
 def tapped(message: Message, state: State) -> Tap:
@@ -87,7 +88,7 @@ def meant(text: str) -> Meant:
         return Meant(whole, exact=True)
     for service in SERVICES.values():
         if service.hears and not service.first and service.hears(text):
-            return Meant(service.name, exact=True)
+            return Meant(service.name, exact=True, telling=True)
     return Meant(meaning(text, _wishes()) or meaning(text, words("service")))
 
 

@@ -40,6 +40,7 @@ class Message:
     media: tuple[str, ...] = ()
     place: Place | None = None
     language: str = ""  # what the channel knows of the sender's, for a first message
+    owed: bool = False  # the channel tells the replies itself, and the store remembers until it has
     sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -61,3 +62,4 @@ class Reply:
     image: str | None = None  # a media reference
     pin: Place | None = None
     file: str | None = None  # a calendar: "event/<id>.ics" or "mine.ics"
+    stale: bool = False  # what was tapped belongs to an older menu, and was no answer

@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from bot.conversation.message import Address, Message
 from bot.understanding.words import plain
+from models.ids import new_id
 from models.resident import Account, Resident
-from models.store import SCOPED, add_once, new_id, ours, settle, table_of
+from models.store import SCOPED, add_once, ours, settle, table_of
 
 STILL_FRESH = timedelta(hours=1)  # how often an account's last use is written down
 

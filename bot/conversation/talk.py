@@ -237,8 +237,9 @@ class Talk:
 
     def _spend(self, n: int, answer: T) -> T:
         """A tap or a photo is heard once."""
-        rest = tuple(m for m in self.said[n].media if m != answer)
-        self.said[n] = replace(self.said[n], choice="", media=rest)
+        said = self.said[n]
+        if said.choice or said.media:
+            self.said[n] = replace(said, choice="", media=tuple(m for m in said.media if m != answer))
         return answer
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 NUMBER = r"(\d{1,4}|[零〇一二两三四五六七八九十百]{1,5})"
@@ -28,6 +29,7 @@ class Home:
     room: str = ""
 
 
+@lru_cache(maxsize=1024)  # each run of a handler looks through all that was said
 def home_in(text: str) -> Home:
     """The building, unit and room a sentence names."""
     if dashed := DASHED.search(text):

@@ -11,7 +11,10 @@ BLANK = set("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and signs that sh
 
 def clean(text: str) -> str:
     """Without control and direction characters, in composed form, trimmed; line breaks stay."""
-    kept = (c for c in unicodedata.normalize("NFC", text) if c == "\n" or unicodedata.category(c) not in INVISIBLE)
+    told = unicodedata.normalize("NFC", text)
+    if told.isprintable() and BLANK.isdisjoint(told):  # nearly always
+        return told.strip()
+    kept = (c for c in told if c == "\n" or unicodedata.category(c) not in INVISIBLE)
     return "".join(c for c in kept if c not in BLANK).strip()
 
 
