@@ -1,11 +1,11 @@
 """Messages we owe people. Written in the transaction that owes them, sent by the scheduler."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import CursorResult, Index, text, update
+from sqlalchemy import ColumnElement, CursorResult, Index, text, update
 from sqlmodel import JSON, Column, Field, Session, col, func, select
 
 from models.resident import Resident, Role
@@ -24,6 +24,8 @@ class Post(IntEnum):
     EXPIRED = 4  # too late to be of use
     UNREACHABLE = 5
     UNCERTAIN = 6  # it may have arrived: shown to a worker, never blindly sent again
+    PAUSED = 7  # held back by a worker, to go on when they say so
+    REFUSED = 8  # the channel will not take it as it is; `failure` says why
 
 
 class Push(InCommunity, table=True):
@@ -35,6 +37,7 @@ class Push(InCommunity, table=True):
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     choices: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # [value, text key]
     urgent: bool = False  # goes out at night too
+    lane: str = Field(default="", sa_column_kwargs={"server_default": ""})  # "telegram:hongmei"; "" until looked up
     state: Post = Field(default=Post.WAITING, sa_type=checked(Post, "state"))
     due_at: datetime
     expires_at: datetime | None = None  # of no use after this
@@ -46,7 +49,8 @@ class Push(InCommunity, table=True):
 
     __table_args__ = (
         Index(
-            "ix_push_due",
+            "ix_push_lane_due_at",
+            "lane",
             "due_at",
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),
@@ -87,6 +91,7 @@ def push(
         "facts": storable(facts),
         "choices": [list(c) for c in choices or []],
         "urgent": urgent,
+        "lane": "",
         "state": Post.WAITING,
         "due_at": due or now,
         "expires_at": expires,
@@ -103,12 +108,36 @@ def storable(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def cancel_pushes(db: Session, about: str, *more: str) -> int:
     """Take back what has not left yet of one matter or several; returns how many."""
+    matters, now = (about, *more), moment(db)
+    count = _move(db, matters, (Post.WAITING, Post.PAUSED), state=Post.CANCELLED, settled_at=now)
+    # what is on the wire, and comes back because of some limit, is not to set out again
+    _update(db, matters, col(Push.state) == Post.SENDING, expires_at=now)
+    return count
+
+
+def pause_pushes(db: Session, about: str, *more: str) -> int:
+    """Hold back what has not left yet of one matter or several; returns how many."""
+    return _move(db, (about, *more), (Post.WAITING,), state=Post.PAUSED)
+
+
+def resume_pushes(db: Session, about: str, *more: str) -> int:
+    """Let go on what was held back; returns how many."""
+    count = _update(db, (about, *more), col(Push.state) == Post.PAUSED, state=Post.WAITING)
+    if count:
+        db.info["earliest_push"] = moment(db)
+    return count
+
+
+def _move(db: Session, matters: Sequence[str], states: Sequence[Post], **values: object) -> int:
+    """Change what stands there, and what a sender has taken and not yet sent."""
+    taken = (col(Push.state) == Post.SENDING) & col(Push.attempted_at).is_(None)
+    return _update(db, matters, col(Push.state).in_(states) | taken, **values)
+
+
+def _update(db: Session, matters: Sequence[str], where: ColumnElement[bool], **values: object) -> int:
     settle(db)
-    taken = (col(Push.state) == Post.SENDING) & col(Push.attempted_at).is_(None)  # by a sender, not yet sent
-    waiting = update(Push).where(col(Push.about).in_([about, *more]), (col(Push.state) == Post.WAITING) | taken)
-    result = db.execute(
-        waiting.values(state=Post.CANCELLED, settled_at=moment(db)).execution_options(synchronize_session=False)
-    )
+    changed = update(Push).where(col(Push.about).in_(matters), where).values(**values)
+    result = db.execute(changed.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return result.rowcount
 

@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, CursorResult, Select, String, cast, func, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from models.group import LinkedGroup
 from models.household import Household
 from models.outbox import Post, Push, storable
 from models.resident import Resident, Role, at_least
 from models.store import moment, ours, table_of
 
-_pushes, _residents, _homes = table_of(Push), table_of(Resident), table_of(Household)
+_pushes, _residents, _homes, _groups = (table_of(kind) for kind in (Push, Resident, Household, LinkedGroup))
 
 
 def push_to_all(
@@ -71,6 +72,15 @@ def push_to_those(
     return _owe(db, [_residents.c.id.in_(residents)], key_prefix, text_key, facts, choices, about)
 
 
+def push_to_groups(db: Session, key_prefix: str, text_key: str, facts: Mapping[str, Any], about: str) -> int:
+    """Owe the linked groups what concerns everybody, now; returns how many owe it newly.
+
+    Without choices: what one person may do is not for a tap that everybody sees.
+    """
+    groups = select(_groups.c.resident_id).where(_groups.c.community_id == ours(db), _groups.c.left_at.is_(None))
+    return push_to_those(db, groups, key_prefix, text_key, facts, about=about)
+
+
 def _owe(
     db: Session,
     who: Sequence[ColumnElement[bool]],
@@ -91,6 +101,7 @@ def _owe(
         "facts": storable(facts),
         "choices": [list(c) for c in choices],
         "urgent": urgent,
+        "lane": "",
         "state": Post.WAITING,
         "due_at": at,
         "expires_at": expires,

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.conversation.desk import Desk
-from scheduler.claim import reclaim
+from models.pace import prune_paces
+from models.store import transaction
+from scheduler.claim import reclaim, reroute
 from scheduler.deadlines import meet_deadlines
 from scheduler.outbox import Outbox
 from scheduler.pruning import prune, prune_photos
@@ -24,6 +26,8 @@ async def ticking(desk: Desk, outbox: Outbox) -> AsyncIterator[None]:
     clock.add_job(outbox.tick, "interval", seconds=1)
     clock.add_job(_safely, "interval", seconds=2, args=[meet_deadlines, desk])
     clock.add_job(_safely, "interval", seconds=10, args=[_reclaim, desk])
+    clock.add_job(_safely, "interval", minutes=1, args=[_forget_paces, desk])
+    clock.add_job(_safely, "interval", hours=1, args=[_reroute, desk])
     clock.add_job(_safely, "interval", hours=1, args=[prune, desk])
     clock.add_job(_safely, "interval", hours=1, args=[prune_photos, desk])
     clock.start()
@@ -47,3 +51,13 @@ async def _safely(job: Callable[[Desk], object], desk: Desk) -> None:
 def _reclaim(desk: Desk) -> None:
     if freed := reclaim(desk.engine, desk.now()):
         log.warning("%d pushes of a sender that died are free again", freed)
+
+
+def _reroute(desk: Desk) -> None:
+    if stuck := reroute(desk.engine, desk.now()):
+        log.warning("%d pushes were stuck and look for another lane", stuck)
+
+
+def _forget_paces(desk: Desk) -> None:
+    with transaction(desk.engine, None, desk.now()) as db:
+        prune_paces(db, desk.now())

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from bot.conversation.desk import Desk
 from models.dialogue import park_left_alone, talks_left_alone
+from models.notice import notices_due, see_to_notices
 from models.poll import close_due_polls, polls_due
 from models.proposal import lapse_due_proposals, proposals_due
 from models.reporting import tell_overdue
@@ -31,6 +32,7 @@ DEADLINES = (
     Deadline("waitlist offers lapsed", offers_due, lapse_due_offers),
     Deadline("talks parked", talks_left_alone, park_left_alone),
     Deadline("reports overdue", tickets_overdue, tell_overdue),
+    Deadline("notices finished", notices_due, see_to_notices),
 )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import delete
 from sqlmodel import select
 
 from bot.conversation.desk import Desk
+from models.album import Album
 from models.code import Code
 from models.dialogue import Dialogue, Heard
 from models.mailbox import Letter
@@ -15,6 +16,7 @@ from models.store import reading, table_of, transaction
 
 KEPT = timedelta(days=30)  # replies, for redelivery and a page's history, and what somebody left unfinished
 LETTERS = timedelta(days=90)
+REDELIVERED = timedelta(days=2)  # Telegram delivers again for a day
 ORPHANS = timedelta(days=1)  # a photo is stored a moment before its row
 AT_ONCE = 2000  # rows of one transaction: nobody should wait behind a pruning
 
@@ -36,13 +38,15 @@ def prune_photos(desk: Desk) -> int:
 def prune(desk: Desk) -> int:
     """Delete old replies, talks laid aside, letters, settled pushes and dead codes, a little at a time; returns how many."""
     now = desk.now()
-    heard, dialogue, letter, push, code = (table_of(kind) for kind in (Heard, Dialogue, Letter, Push, Code))
+    kinds = (Heard, Dialogue, Letter, Push, Code, Album)
+    heard, dialogue, letter, push, code, album = (table_of(kind) for kind in kinds)
     old = (
         (heard, heard.c.key, heard.c.at < now - KEPT),
         (dialogue, dialogue.c.resident_id, dialogue.c.touched_at < now - KEPT),
         (letter, letter.c.id, letter.c.at < now - LETTERS),
         (push, push.c.id, (push.c.settled_at < now - LETTERS) & push.c.state.notin_([Post.WAITING, Post.SENDING])),
         (code, code.c.id, code.c.expires_at < now - KEPT),
+        (album, album.c.id, (album.c.at < now - REDELIVERED) & album.c.due_at.is_(None)),
     )
     gone = 0
     for table, key, is_old in old:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
 import handlers  # noqa: F401  (they enter themselves in the register)
+from bot.channels import Parcel
 from bot.content.load import load_pack
 from bot.content.pack import Pack
 from bot.content.snapshot import Communities
@@ -24,6 +25,7 @@ from models.migrate import migrate
 from models.outbox import Push
 from models.resident import Resident, Role
 from models.store import connect, reading, transaction
+from scheduler.claim import claim
 
 ROOT = Path(__file__).parent.parent
 NOON = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Hangzhou
@@ -213,6 +215,11 @@ class Chat:
     def rows(self, table: type[Any]) -> list[Any]:
         with reading(self.desk.engine, self.community.id) as db:
             return list(db.exec(select(table)))
+
+
+def claimed(desk: Desk, now: datetime, most: int = 500) -> list[Parcel]:
+    """What the web chat would be given to send."""
+    return claim(desk.engine, desk.communities, now, [f"web:{c.slug}" for c in desk.communities.all()], most).parcels
 
 
 @pytest.fixture

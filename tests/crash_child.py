@@ -10,14 +10,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from aiohttp import web
 from sqlmodel import col, func, select
 
 import handlers  # noqa: F401  (they enter themselves in the register)
-from bot.channels import Parcel
+from bot.channels import Parcel, TryLater
 from bot.content.snapshot import Communities
 from bot.conversation.desk import Desk
 from bot.conversation.message import Address, Message
@@ -34,11 +34,18 @@ class Paper:
 
     name, wave, repeats_safely = "wire", 1, False
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def accounts(self) -> Sequence[str]:
+        return ["hongmei"]
 
     def routes(self) -> list[web.RouteDef]:
         return []
+
+    async def reserve(self, parcels: Sequence[Parcel]) -> list[datetime | TryLater]:
+        return [self._now()] * len(parcels)
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
         await asyncio.to_thread(self._write, parcels)
@@ -76,7 +83,7 @@ async def work(store: str, deliveries: str, ours: socket.socket) -> None:
     told, answer = await asyncio.open_connection(sock=ours)
     desk = running_from(store, datetime.fromisoformat(json.loads(await told.readline())["now"]))
     reclaim(desk.engine, desk.now())
-    outbox, tasks = Outbox(desk, {"wire": Paper(deliveries)}), set()
+    outbox, tasks = Outbox(desk, [Paper(deliveries, desk.now)]), set()
     desk.wake = outbox.wake
     async with Worker(desk) as worker, ticking(desk, outbox):
         while line := await told.readline():

@@ -20,6 +20,7 @@ from models.outbox import Post, Push
 from models.resident import Role
 from models.ticket import Ticket
 from scheduler.claim import LEASE
+from scheduler.departing import IN_FLIGHT
 from tests.conftest import NOON, Chat, both_stores
 from tests.crash_child import live
 
@@ -28,7 +29,6 @@ HOMES = range(101, 126)  # buildings the community's map does not know: no repor
 REPORTS, KILLS = 20, 20
 LINES = ("{home}幢楼道的灯坏了，第{n}次", "跳过", "13812345678", "可以")
 EVERYTHING = len(HOMES) * REPORTS * len(LINES)
-IN_FLIGHT = 1  # parcels on the wire at once: its waves are of one
 GENEROUS = 240  # seconds after which it has got stuck
 NURSERY = multiprocessing.get_context("forkserver")  # processes of its own, with everything imported already
 NURSERY.set_forkserver_preload(["tests.crash_child"])

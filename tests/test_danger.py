@@ -13,8 +13,7 @@ from models.enquiry import ALARMS
 from models.outbox import Push
 from models.resident import Role
 from models.ticket import Ticket
-from scheduler.claim import claim
-from tests.conftest import Chat, Clock, both_stores
+from tests.conftest import Chat, Clock, both_stores, claimed
 
 Neighbour = Callable[..., Chat]
 DANGERS = [
@@ -125,7 +124,7 @@ def test_an_alarm_goes_out_in_the_night(chat: Chat, workers: tuple[Chat, Chat], 
     chat.settle_in()
     clock.now = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)  # two in the morning in Hangzhou
     chat.say("楼道里着火了")
-    gone = [p for p in claim(chat.desk.engine, chat.desk.communities, clock()) if p.reply.text.startswith("⚠")]
+    gone = [p for p in claimed(chat.desk, clock()) if p.reply.text.startswith("⚠")]
     assert len(gone) == 2
     assert all("楼道里着火了" in p.reply.text and "3-2-502" in p.reply.text for p in gone)
 

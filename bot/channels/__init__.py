@@ -22,8 +22,16 @@ class Unreachable(Exception):
     """The person cannot be written to at this address: blocked us, unfollowed, window closed."""
 
 
+class Refused(Exception):
+    """The channel will not take it as it is, now or later: kept with the reason for the operator."""
+
+
 class Uncertain(Exception):
     """It left, and whether it arrived is not known: never blindly sent again."""
+
+
+class AtNextWord(Exception):
+    """It can only be said as an answer: it waits for the person's next word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Parcel:
 
     push_id: int
     key: str
+    about: str  # the matter it belongs to: "ticket:7"
     community_id: int
     resident_id: int
     to: Address
@@ -41,11 +50,19 @@ class Parcel:
 
 class Channel(Protocol):
     name: str
-    wave: int  # how many parcels it takes at once; 1 where each must be settled by itself
+    wave: int  # how many parcels are reserved, marked and, where repeats are safe, sent at once
     repeats_safely: bool  # whether a parcel handed over twice arrives once
+
+    def accounts(self) -> Sequence[str]:
+        """The accounts it sends for: its lanes of the outbox are `<name>:<account>`."""
+        ...
 
     def routes(self) -> list[web.RouteDef]: ...
 
+    async def reserve(self, parcels: Sequence[Parcel]) -> list[datetime | TryLater]:
+        """When each may leave (UTC), kept free for it; TryLater where its turn does not come soon."""
+        ...
+
     async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
-        """Deliver; one outcome a parcel: None, TryLater, Unreachable or Uncertain."""
+        """Deliver; one outcome a parcel: None, or one of the failures above."""
         ...

@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
-from bot.channels import Parcel, photos
+from bot.channels import Parcel, TryLater, photos
 from bot.channels.flood import Flood
 from bot.channels.guest import A_YEAR, Guest, door, who_is
 from bot.channels.mailroom import REPLY, Mailroom
@@ -23,7 +24,7 @@ from bot.conversation.worker import Worker
 from models.history import heard_from, letters_to
 from models.photo import keep_photo, may_see
 from models.resident import Resident
-from models.store import reading, transaction
+from models.store import as_json, reading, transaction
 
 log = logging.getLogger(__name__)
 HEARTBEAT = 15.0  # seconds between signs of life on an idle stream: proxies cut what is silent
@@ -55,6 +56,13 @@ class WebChat:
             web.get("/media/{slug}/{ref}", self.photo),
         ]
 
+    def accounts(self) -> list[str]:
+        return [community.slug for community in self.desk.communities.all()]
+
+    async def reserve(self, parcels: Sequence[Parcel]) -> list[datetime | TryLater]:
+        """At once: a letter takes nobody's turn."""
+        return [self.desk.now()] * len(parcels)
+
     async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
         await self.mailroom.put(parcels)
         return [None] * len(parcels)
@@ -66,7 +74,7 @@ class WebChat:
         owned = await asyncio.to_thread(self._owned, community, guest, said.media) if said.media else ()
         message = Message(said.id, guest.address, said.text, said.choice, said.label, owned, spot, guest.language)
         replies = await self._answer(community, guest, message)
-        return guest.remembered(web.json_response({"replies": [shown(r, community) for r in replies]}))
+        return guest.remembered(web.json_response({"replies": [shown(r, community) for r in replies]}, dumps=as_json))
 
     async def _answer(self, community: Community, guest: Guest, message: Message) -> list[Reply]:
         verdict = self._flood.judge(guest.address, time.monotonic())
@@ -177,18 +185,20 @@ class WebChat:
         await response.prepare(request)
         last = int(after) if after.isdecimal() and len(after) < 19 else 0
         try:
-            await self._follow(response, community, resident, last)
+            await self._follow(response, community, guest, resident, last)
         except ConnectionResetError:
             log.debug("a page went away")
         return response
 
-    async def _follow(self, response: web.StreamResponse, community: Community, resident: int, last: int) -> None:
+    async def _follow(
+        self, response: web.StreamResponse, community: Community, guest: Guest, resident: int, last: int
+    ) -> None:
         """Write each letter as it comes, and a sign of life in between, until the page or we leave."""
         await response.write(b": open\n\n")
         with self.mailroom.bell(resident) as bell:
             while self.mailroom.open:
                 bell.clear()
-                letters = await asyncio.to_thread(self._letters, community, resident, last)
+                letters = await asyncio.to_thread(self._letters, community, guest, resident, last)
                 if letters is None:
                     return
                 for letter_id, event in letters:
@@ -201,11 +211,11 @@ class WebChat:
                 except TimeoutError:
                     await response.write(b": here\n\n")
 
-    def _letters(self, community: Community, resident: int, after: int) -> list[tuple[int, bytes]] | None:
-        """None for who had everything deleted: the page comes back by itself, as whoever it is now."""
+    def _letters(self, community: Community, guest: Guest, resident: int, after: int) -> list[tuple[int, bytes]] | None:
+        """None for a page that is somebody else's now (deleted, joined, parted): it comes back as whoever that is."""
         with reading(self.desk.engine, community.id) as db:
-            who = db.get(Resident, resident)
-            if who is None or who.erased_at is not None:
+            who = who_is(db, guest)
+            if who is None or who.id != resident or who.erased_at is not None:
                 return None
             found = letters_to(db, resident, after)
         events = []
