@@ -18,11 +18,12 @@ from models.ballot import (
     final_tally,
     voter_for,
 )
+from models.ids import new_id
 from models.lifecycle import NotNow
-from models.outbox_bulk import push_to_all, push_to_those
+from models.outbox_bulk import push_to_all, push_to_groups, push_to_those
 from models.proposal import Proposal, Stage, Words, move_proposal
 from models.resident import Resident, Role
-from models.store import add_once, moment, new_id, ours, table_of
+from models.store import add_once, moment, ours, table_of
 
 MOST_OPTIONS = 12
 
@@ -38,7 +39,7 @@ def open_poll(
     closes_at: datetime,
     proposal: Proposal | None = None,
 ) -> Poll:
-    """Put something to the vote until `closes_at` (UTC) and tell every resident.
+    """Put something to the vote until `closes_at` (UTC) and tell every resident and the linked groups.
 
     Raises PermissionError, NotNow when the topic is not ready for a vote, PollClosed when the time is past, and
     ValueError unless there are 2 to MOST_OPTIONS different options.
@@ -62,10 +63,16 @@ def open_poll(
         closes_at=closes_at,
     )
     db.add(poll)
-    facts = {"title": title, "what": what, "until": closes_at, "whose": whose(voter)}
-    vote = [(f"/meetings.vote poll={poll.id}", "menu.meetings.vote")]
-    push_to_all(db, f"poll:{poll.id}:open", "meetings.opened", facts, vote, about=f"poll:{poll.id}")
+    _tell_everybody(db, poll)
     return poll
+
+
+def _tell_everybody(db: Session, poll: Poll) -> None:
+    facts = {"title": poll.title, "what": poll.what, "until": poll.closes_at, "whose": whose(poll.voter)}
+    vote = [(f"/meetings.vote poll={poll.id}", "menu.meetings.vote")]
+    about = f"poll:{poll.id}"
+    push_to_all(db, f"{about}:open", "meetings.opened", facts, vote, about=about)
+    push_to_groups(db, f"{about}:groups", "groups.vote_opened", facts, about=f"{about}:groups")
 
 
 def whose(voter: Voter) -> dict[str, str]:
