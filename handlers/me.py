@@ -36,6 +36,7 @@ def me(talk: Talk) -> Reply:
         ("/events.mine", "menu.events.mine"),
         ("/home", "do_home"),
         ("/me.quiet", "do_quiet"),
+        ("/joining", "menu.joining"),
         (f"/language which={'zh' if resident.language == 'en' else 'en'}", "language.other"),
         ("/me.export", "do_export"),
         ("/me.delete", "do_delete"),

@@ -4,13 +4,17 @@ import re
 import secrets
 from typing import Any
 
-from sqlalchemy import String, Table, and_, cast, delete, false, or_, update
+from sqlalchemy import ColumnElement, String, Table, and_, cast, delete, false, or_, tuple_, update
 from sqlmodel import Session, SQLModel, col, func, select
 
+from models.album import Album
 from models.ballot import Ballot
+from models.belongings import naming
+from models.card import Card
 from models.dialogue import Dialogue, Heard
 from models.enquiry import Enquiry
 from models.household import Household
+from models.joining import Joining, former_selves
 from models.lifecycle import OPEN
 from models.mailbox import Letter
 from models.outbox import Push
@@ -22,13 +26,21 @@ from models.signup import SignUp, cancel_signup
 from models.store import as_json, moment, ours, settle, table_of
 from models.ticket import Follower, Ticket, TicketEvent
 from models.turnout import signups_of
+from models.visitor import Visitor
 
-GOES = (Heard, Dialogue, Letter, Push, Photo, Follower, SignUp, Account, Enquiry)  # rows that are the person's alone
+# rows that are the person's alone
+GOES = (Heard, Dialogue, Letter, Push, Photo, Follower, SignUp, Account, Enquiry, Joining)
 TOLD = {"heard": "replies", "letter": "reply", "dialogue": "state"}  # where what the desk said is kept
-OTHERS = {("ticket", "worker_id")}  # columns that name a person in what is somebody else's
+STANDS = (Card, Album, Visitor)  # rows that stand under an address of the person's
+OTHERS = {  # columns that name a person in what is somebody else's
+    ("ticket", "worker_id"),
+    ("linkedgroup", "linked_by_id"),
+    ("linkedgroup", "resident_id"),
+}
 TELEPHONE = re.compile(r"(?<!\d)(?:1[3-9]\d[ -]?\d{4}[ -]?\d{4}|0\d{2,3}-?\d{7,8})(?!\d)")  # mainland
 TELLING = 6  # characters
 GONE = "…"
+Address = tuple[str, str, str]  # channel, account, user
 
 
 def counts_of(db: Session, resident: Resident) -> dict[str, int]:
@@ -40,21 +52,41 @@ def counts_of(db: Session, resident: Resident) -> dict[str, int]:
 def export_resident(db: Session, resident: Resident) -> dict[str, list[dict[str, Any]]]:
     """Every row that names the person, by table; a table added later is found by itself."""
     kept: dict[str, list[dict[str, Any]]] = {"resident": [resident.model_dump(mode="json")]}
+    selves, addresses = _selves(db, resident), _addresses(db, resident)
     for table in SQLModel.metadata.sorted_tables:
-        if rows := _naming(db, table, resident):
+        if rows := _naming(db, table, selves, addresses):
             kept[table.name] = [_own(table.name, row, resident) for row in rows]
     if resident.household_id is not None and (household := db.get(Household, resident.household_id)):
         kept["household"] = [household.model_dump(mode="json")]
     return kept
 
 
-def _naming(db: Session, table: Table, resident: Resident) -> list[dict[str, Any]]:
-    """The rows of a table that name a resident: by a reference, or as the doer in a history."""
-    named = [c for c in table.c if c.name == "by_id" or any(f.target_fullname == "resident.id" for f in c.foreign_keys)]
-    named = [c for c in named if (table.name, c.name) not in OTHERS]
-    if not named:
+def _selves(db: Session, resident: Resident) -> list[int]:
+    """The ids of a resident: a channel joined later leaves its last reply with whom it was taken for before."""
+    return [resident.id, *(earlier.id for earlier in former_selves(db, resident))]
+
+
+def _addresses(db: Session, resident: Resident) -> list[Address]:
+    theirs = select(Account.channel, Account.account, Account.user).where(Account.resident_id == resident.id)
+    return list(db.exec(theirs))
+
+
+def _standing(table: Table, addresses: list[Address]) -> ColumnElement[bool]:
+    """The rows of a table that stand under one of these addresses."""
+    if table is table_of(Visitor):  # at whichever door of the channel
+        return tuple_(table.c.channel, table.c.user).in_([(channel, user) for channel, _, user in addresses])
+    if {"channel", "account", "user"} <= set(table.c.keys()):
+        return tuple_(table.c.channel, table.c.account, table.c.user).in_(addresses)
+    return false()
+
+
+def _naming(db: Session, table: Table, selves: list[int], addresses: list[Address]) -> list[dict[str, Any]]:
+    """The rows of a table that name a resident: by a reference, as the doer in a history, or by an address."""
+    named = [c for c in naming(table) if (table.name, c.name) not in OTHERS]
+    if "community_id" not in table.c:
         return []
-    mine = table.select().where(or_(*(c == resident.id for c in named)), table.c.community_id == resident.community_id)
+    theirs = or_(_standing(table, addresses), *(c.in_(selves) for c in named))
+    mine = table.select().where(theirs, table.c.community_id == ours(db))
     return [{k: _plain(v) for k, v in row._mapping.items()} for row in db.connection().execute(mine)]
 
 
@@ -90,11 +122,17 @@ def erase_resident(db: Session, resident: Resident) -> None:
         ticket.description, ticket.place, ticket.contact, ticket.photos = said, place, "", []
     db.flush()
     _take_back(db, resident, tickets)
+    addresses = _addresses(db, resident)
+    for under in STANDS:
+        table = table_of(under)
+        _remove(db, under, and_(_standing(table, addresses), table.c.community_id == ours(db)))
+    selves = _selves(db, resident)
     for kind in GOES:
-        _remove(db, kind, table_of(kind).c.resident_id == resident.id)
+        _remove(db, kind, table_of(kind).c.resident_id.in_(selves))
     _replace(db, TicketEvent, TicketEvent.by_id == resident.id, text="")
     _hide_from_workers(db, secret)
-    resident.origin = f"erased:{secrets.token_hex(16)}"  # the same address may come back as somebody new
+    for known_as in [resident, *former_selves(db, resident)]:
+        known_as.origin = f"erased:{secrets.token_hex(16)}"  # the same address may come back as somebody new
     resident.name, resident.phone, resident.home, resident.household_id = "", None, "", None
     resident.role, resident.verified, resident.erased_at = Role.GUEST, False, moment(db)
 
@@ -115,9 +153,10 @@ def _secrets(db: Session, resident: Resident, tickets: list[Ticket]) -> list[str
 
 
 def _take_back(db: Session, resident: Resident, tickets: list[Ticket]) -> None:
-    """What workers and neighbours were told in the person's words, sent or not, with the letters it became."""
+    """What workers and neighbours were told in the person's words, sent or not, with what it became at their place."""
     asked = db.exec(select(Enquiry.id).where(Enquiry.resident_id == resident.id))
     about = [*(f"enquiry:{n}" for n in asked), *(f"ticket:{t.id}" for t in tickets)]
+    _remove(db, Card, col(Card.about).in_(about))
     told = or_(col(Push.about).in_(about), col(Push.about).startswith(f"alarm:{resident.id}:"))
     pushes = list(db.exec(select(Push).where(told)))
     _remove(db, Letter, col(Letter.key).in_([p.key for p in pushes]))
