@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ import handlers  # noqa: F401  (they enter themselves in the register)
 from bot.channels.files import Files
 from bot.channels.mailroom import Mailroom
 from bot.channels.page import Pages, safe_headers
+from bot.channels.telegram.bots import known_bots
 from bot.channels.web import WebChat
 from bot.content.snapshot import Communities
 from bot.conversation.desk import Desk
@@ -22,9 +24,12 @@ from models.store import connect
 from scheduler.clock import ticking
 from scheduler.outbox import Outbox
 
+if TYPE_CHECKING:
+    from bot.channels.telegram.channel import TelegramChannel
+
 log = logging.getLogger(__name__)
 LARGEST = 11 * 1024 * 1024  # bytes of a request: a photo and its form
-SWITCH = 0.0005  # seconds a thread keeps the interpreter: the turn thread must not hold up the event loop
+SWITCH = 0.002  # seconds a thread keeps the interpreter: the turn thread must not hold up the event loop
 DESK = web.AppKey("desk", Desk)
 
 
@@ -49,19 +54,23 @@ def application(settings: Settings, *, clock: bool = True, chat: bool = True) ->
     secure = settings.address.startswith("https:")
     web_chat = WebChat(desk, worker, mailroom, secure)
     files = Files(desk, settings.address, secure)
+    bots = telegram_channels(desk, worker, settings)
     app = web.Application(middlewares=[safe_headers], client_max_size=LARGEST)
     app[DESK] = desk
     app.add_routes([web.get("/health", health)])
     if chat:
         app.add_routes([*Pages(desk, secure).routes(), *files.routes(), *web_chat.routes()])
+        app.add_routes([route for bot in bots for route in bot.routes()])
 
     async def living(_: web.Application) -> AsyncIterator[None]:
         tune()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(worker)
+            for bot in bots:
+                await stack.enter_async_context(bot.open(listening=chat))
             listening = asyncio.create_task(_keep_up(desk, mailroom))
             if clock:
-                outbox = Outbox(desk, {web_chat.name: web_chat})
+                outbox = Outbox(desk, [web_chat, *bots])
                 desk.wake = outbox.wake
                 await stack.enter_async_context(ticking(desk, outbox))
             yield
@@ -71,6 +80,16 @@ def application(settings: Settings, *, clock: bool = True, chat: bool = True) ->
     app.cleanup_ctx.append(living)
     app.on_shutdown.append(mailroom.close)
     return app
+
+
+def telegram_channels(desk: Desk, worker: Worker, settings: Settings) -> list["TelegramChannel"]:
+    """One channel a bot that has a token; raises BadBots for a set-up that cannot be run."""
+    accounts = known_bots(desk.engine, settings)
+    if not accounts:
+        return []
+    from bot.channels.telegram.channel import TelegramChannel  # here: the client takes a while to load
+
+    return [TelegramChannel(desk, worker, account, settings) for account in accounts]
 
 
 async def _keep_up(desk: Desk, mailroom: Mailroom) -> None:

@@ -30,9 +30,10 @@ BOTH = {
     ("language", "which_en"),
     ("language", "other"),
     ("menu", "help"),
+    ("telegram", "command_language"),
 }
 # Latin script that Chinese is written with here
-AT_HOME = {"wifi", "Wi", "Fi", "AED", "Hongmei", "Neighbour", "English"}
+AT_HOME = {"wifi", "Wi", "Fi", "AED", "Hongmei", "Neighbour", "English", "Telegram", "link", "JPG", "PNG", "MB"}
 SERVICE = sorted(SERVICES)
 
 

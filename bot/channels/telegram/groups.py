@@ -1,0 +1,111 @@
+"""In a neighbourhood group the desk speaks only when spoken to, and as to a stranger: nothing of anybody's is shown."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from bot.channels import Refused, TryLater, Uncertain, Unreachable
+from bot.channels.telegram.attachments import look_at
+from bot.channels.telegram.call import Call
+from bot.channels.telegram.door import Door
+from bot.channels.telegram.inbound import Moved, Said, Sender
+from bot.channels.telegram.line import Line
+from bot.channels.telegram.render import render
+from bot.content.snapshot import Community
+from bot.conversation.message import Address, Reply
+from bot.conversation.stranger import tell_stranger
+from models.group import LinkedElsewhere, LinkedGroup, find_group, group_left, group_moved, link_group, unlink_group
+from models.history import resident_at
+from models.resident import Resident, Role
+from models.store import transaction
+
+log = logging.getLogger(__name__)
+
+
+class Groups:
+    def __init__(self, line: Line, door: Door) -> None:
+        self._line, self._door = line, door
+
+    async def hear(self, said: Said) -> None:
+        if not said.addressed or said.other == "edited":
+            return
+        if said.command in ("link", "unlink"):
+            await self._link(said.sender, on=said.command == "link")
+            return
+        group = await asyncio.to_thread(self._find, said.sender.chat)
+        community = self._line.desk.communities.by_id(group.community_id) if group else self._only()
+        if community is None:
+            await self._say(said.sender, None, "telegram.group_unlinked")
+            return
+        text, language = said.text, said.sender.language
+        told = await asyncio.to_thread(tell_stranger, self._line.desk, community.id, text, language) if text else None
+        await self._reply(said.sender, community, told or Reply(community.texts(language)("telegram.group_private")))
+
+    async def move(self, moved: Moved) -> None:
+        if moved.new_chat:
+            await asyncio.to_thread(self._moved, moved.sender.chat, moved.new_chat)
+        elif moved.present:
+            await self._link(moved.sender, on=True)
+        else:
+            await asyncio.to_thread(self._left, moved.sender.chat)
+
+    def _only(self) -> Community | None:
+        served = self._line.communities()
+        return served[0] if len(served) == 1 else None
+
+    async def _link(self, sender: Sender, *, on: bool) -> None:
+        community, key = await asyncio.to_thread(self._linked, sender, on)
+        await self._say(sender, community, key)
+
+    def _linked(self, sender: Sender, on: bool) -> tuple[Community | None, str]:
+        """Only somebody known to work for a community may link a group to it, or unlink it."""
+        visit, desk = self._door.look(sender.user), self._line.desk
+        caller = self._door.let_in(visit, sender.language)
+        if caller is None:
+            return None, "telegram.group_workers_only"
+        community, slug = caller.community, caller.community.slug
+        with transaction(desk.engine, community.id, desk.now()) as db:
+            who = db.get(Resident, resident_at(db, "telegram", slug, sender.user) or 0)
+            if who is None or who.role < Role.WORKER:
+                return None, "telegram.group_workers_only"
+            if not on:
+                if group := find_group(db, "telegram", sender.chat):
+                    unlink_group(db, group, who)
+                return community, "telegram.group_let_go"
+            try:
+                link_group(db, who, "telegram", slug, sender.chat, sender.title)
+            except LinkedElsewhere:
+                return community, "telegram.group_elsewhere"
+        return community, "telegram.group_linked"
+
+    def _find(self, chat: str) -> LinkedGroup | None:
+        with transaction(self._line.desk.engine, None) as db:
+            return find_group(db, "telegram", chat)
+
+    def _moved(self, chat: str, new_chat: str) -> None:
+        with transaction(self._line.desk.engine, None, self._line.desk.now()) as db:
+            group_moved(db, "telegram", chat, new_chat)
+
+    def _left(self, chat: str) -> None:
+        with transaction(self._line.desk.engine, None, self._line.desk.now()) as db:
+            group_left(db, "telegram", chat)
+
+    async def _say(self, sender: Sender, community: Community | None, key: str) -> None:
+        known = community or next(iter(self._line.communities()), None)
+        if known is None:
+            return
+        words = known.texts(sender.language)
+        name = words.show(known.pack.community.name.model_dump())
+        await self._reply(sender, known, Reply(words(key, name=name)))
+
+    async def _reply(self, sender: Sender, community: Community, reply: Reply) -> None:
+        try:
+            for call in await asyncio.to_thread(self._calls, sender, community, reply):
+                await self._line.say(sender.chat, call)
+        except (TryLater, Unreachable, Refused, Uncertain) as failure:
+            log.info("a group was not answered: %s: %s", type(failure).__name__, failure)
+
+    def _calls(self, sender: Sender, community: Community, reply: Reply) -> list[Call]:
+        at = Address("telegram", community.slug, sender.chat)
+        look = look_at(self._line.desk, self._line.link(community.slug), at, community.id)
+        return render(reply, replace(look, language=sender.language))
