@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("turns", "reminders")
+NAMES = ("turns", "reminders", "broadcast")
 
 
 def main() -> int:

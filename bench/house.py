@@ -20,9 +20,10 @@ from bot.conversation.message import Address
 from models.community import Community
 from models.dialogue import Heard
 from models.household import Household
+from models.ids import new_id
 from models.migrate import migrate
 from models.resident import Account, Resident, Role
-from models.store import connect, new_id, reading, table_of, transaction
+from models.store import connect, reading, table_of, transaction
 from models.ticket import Ticket
 
 PACKS = Path(__file__).parent.parent / "communities"

@@ -11,9 +11,10 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Engine, insert, select
 
+from bench.house import SLUG
 from bench.punctual import AHEAD, AT_ONCE, PENDING, Punctual, Stall, all_gone
 from bot.app import SWITCH, open_desk
-from bot.channels import Parcel
+from bot.channels import Parcel, TryLater
 from bot.settings import Settings
 from models.outbox import Post, Push, push
 from models.outbox_bulk import push_to_all
@@ -36,8 +37,14 @@ class Nowhere:
     repeats_safely: bool = True
     came: list[float] = field(default_factory=list)
 
+    def accounts(self) -> Sequence[str]:
+        return [SLUG]
+
     def routes(self) -> list[web.RouteDef]:
         return []
+
+    async def reserve(self, parcels: Sequence[Parcel]) -> list[datetime | TryLater]:
+        return [datetime.now(UTC)] * len(parcels)
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
         self.came += [time.time()] * len(parcels)
@@ -108,7 +115,7 @@ async def reminders(url: str, *_: int) -> Punctual:
     _bulk(desk.engine, 1, datetime.fromtimestamp(due - AHEAD / 2, UTC), "first")  # its statements are compiled by now
     _bulk(desk.engine, AT_ONCE, datetime.fromtimestamp(due, UTC), "due")
     nowhere = Nowhere()
-    outbox = Outbox(desk, {nowhere.name: nowhere})
+    outbox = Outbox(desk, [nowhere])
     sending = asyncio.create_task(outbox.run())
     await asyncio.sleep(AHEAD * 3 / 4)
     stall = Stall()
