@@ -13,7 +13,7 @@ test: .venv/development ## everything CI runs
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv/development ## put the code in form, then test it
 	$(BIN)/ruff format $(CODE)

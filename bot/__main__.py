@@ -1,15 +1,16 @@
 """The command line: `python -m bot <command>`."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
-from bot.commands import chat, community, doctor, migrate, serve, worker
+from bot.channels.telegram.bots import BadBots
+from bot.commands import chat, community, doctor, migrate, serve, telegram, worker
 from bot.content.load import BadPack
+from bot.logs import set_up
 from bot.settings import BadSettings, read_settings
 
-COMMANDS = (serve, chat, migrate, community, worker, doctor)
+COMMANDS = (serve, chat, migrate, community, worker, telegram, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,12 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         settings = read_settings()
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        for chatty in ("apscheduler", "alembic"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        set_up(settings.log_level)
         status: int = asked.run(asked, settings)
         return status
-    except (BadSettings, BadPack) as problem:
+    except (BadSettings, BadPack, BadBots) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -2,15 +2,21 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bot.channels.telegram.tokens import read_tokens
+
 PREFIX = "LINLIFANG_"
+TELEGRAM = "https://api.telegram.org"
+PAGE = r"^https?://[^/\s]+(/\S*[^/\s])?$"
+NOTHING = SecretStr("")
 
 
 class BadSettings(ValueError):
@@ -24,8 +30,16 @@ class Settings(BaseSettings):
     media_dir: Path = Field(Path("var/media"), description="Where photos are kept; shared between replicas")
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 behind a reverse proxy elsewhere")
     port: int = Field(8080, ge=1, le=65535, description="The port to listen on")
-    public_url: str = Field("", pattern=r"^$|^https?://[^/]+(/.*[^/])?$", description="How residents reach this server")
+    public_url: str = Field("", pattern=rf"^$|{PAGE}", description="How residents reach this server")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="How much the log says")
+    telegram_tokens: SecretStr = Field(NOTHING, description="Bots: hongmei=<token> baoshi,zhaohui=<token> *=<token>")
+    telegram_tokens_file: Path | None = Field(None, description="The same in a file, one bot a line")
+    telegram_api: str = Field(TELEGRAM, pattern=PAGE, description="The Bot API server")
+    telegram_local: bool = Field(False, description="Whether that server runs beside us in its --local mode")
+    telegram_proxy: SecretStr = Field(NOTHING, description="The way to Telegram: http://…, https://… or socks5://…")
+    secret_key_file: Path = Field(Path("var/secret.key"), description="What seals the tokens kept in the store")
+    transcriber_url: str = Field("", pattern=rf"^$|{PAGE}", description="Turns voice messages into words")
+    transcriber_key: SecretStr = Field(NOTHING, description="The transcriber's key")
 
     @field_validator("database_url")
     @classmethod
@@ -37,6 +51,19 @@ class Settings(BaseSettings):
         if not known or known == ":memory:":
             raise ValueError("a store is named like sqlite:///var/linlifang.db or postgresql://user@host/name")
         return url
+
+    @field_validator("telegram_tokens")
+    @classmethod
+    def _names_bots(cls, tokens: SecretStr) -> SecretStr:
+        read_tokens(tokens.get_secret_value().split())
+        return tokens
+
+    @field_validator("telegram_proxy")
+    @classmethod
+    def _is_a_way(cls, proxy: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"((https?|socks5h?)://[^/\s]+/?)?", proxy.get_secret_value()):
+            raise ValueError("a proxy is written like http://host:port or socks5://user:password@host:port")
+        return proxy
 
     @classmethod
     def settings_customise_sources(

@@ -1,8 +1,10 @@
 """The command line as an operator uses it: `python -m bot …` in processes of its own."""
 
+import asyncio
 import io
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -11,19 +13,25 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from bot.__main__ import main
+from bot.commands import telegram_webhook
 from models.code import issue_code, looks_like_code
-from models.store import connect
+from models.outbox import Push
+from models.resident import Resident
+from models.store import connect, reading, transaction
+from models.telegram_bot import TelegramBot, bots
 from tests.conftest import ROOT, Chat, named
+from tests.fakes.telegram import FakeTelegram
 
-COMMANDS = ("serve", "chat", "migrate", "community", "worker", "doctor")
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "doctor")
 HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -502,3 +510,332 @@ def test_serve_leaves_postgresql_to_its_operator(run: Run, here: Run, postgres: 
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
             c.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
         admin.dispose()
+
+
+# telegram
+
+LETTERS = "AAH4kz-_Qx0123456789abcdefghijklmno"
+ONE, TWO = f"111111111:{LETTERS}", f"222222222:{LETTERS}"
+
+
+class Office:
+    """An operator at the command line, and the Telegram that answers there."""
+
+    def __init__(self, fake: FakeTelegram, here: Run, place: Path) -> None:
+        self.fake, self._here, self._settings = fake, here, {"telegram_api": fake.url}
+        self.store = connect(f"sqlite:///{place}/store.db")
+
+    async def does(self, *arguments: str | Path, said: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        given = self._settings | {"secret_key_file": "secret.key"} | settings
+        done = await asyncio.to_thread(self._here, *arguments, said=said, **given)
+        quiet(done)
+        assert LETTERS not in done.stdout + done.stderr
+        return done
+
+    async def telegram(self, *arguments: str | Path, **more: str) -> "subprocess.CompletedProcess[str]":
+        return await self.does("telegram", *arguments, **more)
+
+    def bots(self) -> dict[str, TelegramBot]:
+        with reading(self.store, None) as db:
+            return {bot.username: bot for bot in bots(db)}
+
+    def change(self, username: str, **columns: object) -> None:
+        with transaction(self.store, None) as db:
+            bot = next(bot for bot in bots(db) if bot.username == username)
+            for name, value in columns.items():
+                setattr(bot, name, value)
+            db.add(bot)
+
+
+@pytest.fixture
+async def office(here: Run, place: Path, furnished: None) -> AsyncIterator[Office]:
+    async with FakeTelegram(allow_http=False) as fake:
+        fake.add_bot(ONE, "one_bot")
+        fake.add_bot(TWO, "two_bot")
+        office = Office(fake, here, place)
+        yield office
+        office.store.dispose()
+
+
+async def test_a_bot_is_added_by_its_token_which_is_sealed(office: Office, place: Path) -> None:
+    added = await office.telegram("add", "hongmei", said=f"{ONE}\n")
+    assert added.returncode == 0
+    assert "@one_bot serves hongmei\n" in added.stdout
+    assert "https://t.me/one_bot\n" in added.stdout
+    assert "python -m bot serve" in added.stdout
+    bot = office.bots()["one_bot"]
+    assert (bot.id, bot.serves, bot.token_file) == (111111111, ["hongmei"], "")
+    assert (place / "secret.key").stat().st_mode & 0o777 == 0o600
+    assert not [file for file in place.iterdir() if LETTERS.encode() in file.read_bytes()]
+    more = await office.telegram("add", "hongmei,baoshi", said=ONE)  # the same bot for one more
+    assert "https://t.me/one_bot?start=baoshi\n" in more.stdout
+    assert office.bots()["one_bot"].serves == ["baoshi", "hongmei"]
+
+
+async def test_a_token_may_stay_in_its_file(office: Office, place: Path) -> None:
+    (place / "token").write_text(f"{ONE}\n")
+    (place / "token").chmod(0o600)
+    assert (await office.telegram("add", "all", "--token-file", "token")).returncode == 0
+    bot = office.bots()["one_bot"]
+    assert (bot.sealed_token, bot.token_file) == ("", f"{place}/token")
+    assert bot.serves == ["baoshi", "hongmei"]
+    assert not (place / "secret.key").exists()
+    told = await office.telegram("add", "all", "--token-file", "no-such-file")
+    assert (told.returncode, told.stderr) == (1, "no-such-file: No such file or directory\n")
+
+
+def test_a_typed_token_is_not_shown(environment: dict[str, str], place: Path, furnished: None) -> None:
+    ours, theirs = pty.openpty()
+    environment |= {"LINLIFANG_TELEGRAM_API": "http://127.0.0.1:1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "telegram", "add", "hongmei"],
+        cwd=place,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 1000)
+    os.write(ours, f"{ONE}\n".encode())
+    with suppress(OSError):  # it has ended
+        while more := os.read(ours, 1000):
+            shown += more
+    os.close(ours)
+    assert process.wait(30) == 1
+    assert b"not shown" in shown
+    assert b"does not answer" in shown
+    assert LETTERS.encode() not in shown
+
+
+@pytest.mark.parametrize(
+    ("community", "token", "told"),
+    [
+        ("nowhere", ONE, "no community nowhere; there are: hongmei, baoshi"),
+        ("hongmei", "", "that is not a bot token"),
+        ("hongmei", "hunter2", "that is not a bot token"),
+        ("hongmei", f"333333333:{LETTERS}", "Telegram does not know this token: copy it again from BotFather"),
+    ],
+)
+async def test_what_cannot_be_added_is_said(office: Office, community: str, token: str, told: str) -> None:
+    done = await office.telegram("add", community, said=token)
+    assert done.returncode == 1
+    assert done.stderr.startswith(told)
+    assert "hunter2" not in done.stderr
+    assert office.bots() == {}
+
+
+async def test_a_telegram_out_of_reach_leads_to_the_proxy(office: Office) -> None:
+    await office.fake.go_away()
+    told = await office.telegram("add", "hongmei", said=ONE)
+    assert told.returncode == 1
+    assert f"{office.fake.url} does not answer" in told.stderr
+    assert "is the server of LINLIFANG_TELEGRAM_API running?" in told.stderr
+    told = await office.telegram("add", "hongmei", said=ONE, telegram_proxy="socks5://me:hunter2@127.0.0.1:1")
+    assert "is the proxy of LINLIFANG_TELEGRAM_PROXY running" in told.stderr
+    assert "hunter2" not in told.stderr
+    assert office.bots() == {}
+
+
+async def test_a_community_is_switched_on_and_off(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    await office.telegram("add", "baoshi", said=TWO)
+    taken = await office.telegram("on", "baoshi", "--bot", "one_bot")
+    assert (taken.returncode, taken.stderr) == (1, "baoshi: served by @two_bot already\n")
+    off = await office.telegram("off", "baoshi")
+    assert off.returncode == 0
+    assert off.stdout.startswith("@two_bot serves baoshi no more")
+    assert (await office.telegram("off", "baoshi")).stderr == "Telegram is off for baoshi already\n"
+    listed = await office.telegram("list")
+    assert "@one_bot: hongmei; nobody fetches messages now; token sealed in the store\n" in listed.stdout
+    assert "@two_bot: serves nobody; " in listed.stdout
+    assert "off: baoshi\n" in listed.stdout
+    on = await office.telegram("on", "baoshi", "--bot", "@One_bot")
+    assert on.stdout == "@one_bot serves baoshi: https://t.me/one_bot?start=baoshi\n"
+    assert office.bots()["one_bot"].serves == ["baoshi", "hongmei"]
+    for wrong in (("on", "baoshi", "--bot", "three_bot"), ("on", "nowhere", "--bot", "one_bot"), ("remove", "three")):
+        assert (await office.telegram(*wrong)).returncode == 1
+
+
+async def test_what_the_environment_gives_is_changed_there(office: Office) -> None:
+    tokens = f"hongmei={ONE}"
+    listed = await office.telegram("list", telegram_tokens=tokens)
+    assert "bot 111111111: hongmei; nobody fetches messages now; token given by the environment" in listed.stdout
+    for asked in (("add", "baoshi"), ("add", "hongmei"), ("off", "hongmei"), ("on", "hongmei", "--bot", "111111111")):
+        told = await office.telegram(*asked, said=ONE, telegram_tokens=tokens)
+        assert told.returncode == 1
+        assert "LINLIFANG_TELEGRAM_TOKENS" in told.stderr
+    assert (await office.telegram("remove", "111111111", telegram_tokens=tokens)).returncode == 1
+    assert (await office.telegram("remove", "111111111")).returncode == 0  # it is there no more
+    assert office.bots() == {}
+
+
+async def test_a_lost_key_is_told_and_the_bot_added_again(office: Office, place: Path) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    (place / "secret.key").unlink()
+    for asked in (("telegram", "list"), ("telegram", "webhook", "info"), ("doctor",), ("serve",)):
+        told = await office.does(*asked, port=str(free_port()))
+        assert told.returncode == 1
+        assert "the token of @one_bot: the key secret.key cannot be read: " in told.stdout + told.stderr
+    assert (await office.telegram("add", "hongmei", said=ONE)).returncode == 0
+    assert (await office.telegram("list")).returncode == 0
+
+
+async def test_a_webhook_is_set_told_of_and_taken_away(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    queue = office.fake.bots[111111111].queue
+    refused = await office.telegram("webhook", "set")
+    assert (refused.returncode, "say how this server is reached" in refused.stderr) == (1, True)
+    await office.fake.phone(7, "小张").start(office.fake.bots[111111111])  # what waits is not dropped
+    public = {"public_url": "https://linli.example/hz"}
+    done = await office.telegram("webhook", "set", **public)
+    assert done.returncode == 0
+    assert done.stdout == "@one_bot: Telegram brings messages to https://linli.example/hz/telegram/111111111\n"
+    bot = office.bots()["one_bot"]
+    assert queue.webhook.url == bot.webhook == "https://linli.example/hz/telegram/111111111"
+    assert queue.webhook.secret == bot.secret
+    assert queue.webhook.max_connections == 40
+    assert sorted(queue.allowed) == ["callback_query", "edited_message", "message", "my_chat_member"]
+    assert len(queue.pending) == 1
+    told = await office.telegram("webhook", "info", "--bot", "one_bot")
+    assert told.stdout.endswith("1 wait\n")
+    deleted = await office.telegram("webhook", "delete")
+    assert deleted.stdout == "@one_bot: messages are fetched by `python -m bot serve`\n"
+    assert queue.webhook.url == office.bots()["one_bot"].webhook == ""
+    assert len(queue.pending) == 1
+
+
+async def test_a_webhook_waits_for_whoever_fetches(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    office.change("one_bot", poller="desk-1", polling_until=datetime.now(UTC) + timedelta(minutes=5))
+    with monkeypatch.context() as impatient:
+        impatient.setattr(telegram_webhook, "PATIENCE", timedelta())
+        told = await office.telegram("webhook", "set", public_url="https://linli.example")
+    assert (told.returncode, "desk-1 goes on fetching messages of @one_bot" in told.stderr) == (1, True)
+    assert office.bots()["one_bot"].webhook == ""
+    asked = asyncio.create_task(office.telegram("webhook", "set", public_url="https://linli.example"))
+    async with asyncio.timeout(20):
+        while not office.bots()["one_bot"].webhook:  # whoever fetches sees this, and lets go
+            await asyncio.sleep(0.01)
+    assert office.fake.bots[111111111].queue.webhook.url == ""
+    office.change("one_bot", poller="", polling_until=None)
+    done = await asked
+    assert done.returncode == 0
+    assert "waiting until desk-1 has stopped fetching" in done.stdout
+    assert office.fake.bots[111111111].queue.webhook.url
+
+
+async def test_a_webhook_that_telegram_refuses_changes_nothing(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    address = "http://linli.example/telegram/111111111"  # by plain http; a server of one's own may take it
+    told = await office.telegram("webhook", "set", "--url", address)
+    assert told.returncode == 1
+    assert re.match(r"Telegram refuses: bad webhook: an https url must be provided", told.stderr, re.IGNORECASE)
+    official = {"telegram_api": "https://api.telegram.org"}  # refused before anybody is asked
+    told = await office.telegram("webhook", "set", "--url", address, **official)
+    assert (told.returncode, "Telegram brings messages only to https addresses" in told.stderr) == (1, True)
+    assert office.bots()["one_bot"].webhook == ""
+    told = await office.telegram("webhook", "info", "--bot", "two_bot")
+    assert (told.returncode, told.stderr) == (1, "no bot two_bot; there are: @one_bot\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("Wrong response from the webhook: 502 Bad Gateway", "is `serve` running"),
+        ("Wrong response from the webhook: 403 Forbidden", "`telegram webhook set` again"),
+        ("Wrong response from the webhook: 404 Not Found", "must pass /telegram/ on"),
+        ("Wrong response from the webhook: 301 Moved Permanently", "does not redirect"),
+        ("SSL error {error:0A000086:SSL routines::certificate verify failed}", "whole chain"),
+        ("Connection timed out", "firewall"),
+        ("Failed to resolve host: Name or service not known", "DNS"),
+    ],
+)
+async def test_what_telegram_met_at_the_webhook_is_told_with_a_remedy(office: Office, error: str, hint: str) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    await office.telegram("webhook", "set", public_url="https://linli.example")
+    webhook = office.fake.bots[111111111].queue.webhook
+    webhook.last_error_message, webhook.last_error_date = error, int(time.time())
+    for asked in (("telegram", "webhook", "info"), ("doctor",)):
+        told = await office.does(*asked, public_url="https://linli.example")
+        assert told.returncode == 1
+        assert f"{error}: " in told.stdout + told.stderr
+        assert hint in told.stdout + told.stderr
+    webhook.last_error_date -= 3600  # Telegram shows it still; all has been well since
+    assert (await office.telegram("webhook", "info")).returncode == 0
+
+
+async def test_a_webhook_that_somebody_else_has_changed_is_noticed(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    await office.telegram("webhook", "set", public_url="https://linli.example")
+    queue = office.fake.bots[111111111].queue
+    ours, queue.webhook.url = queue.webhook.url, "https://else.example/hook"
+    told = await office.telegram("webhook", "info")
+    assert (told.returncode, "somebody else has given Telegram the address" in told.stderr) == (1, True)
+    queue.webhook.url = ""
+    assert "Telegram has forgotten the address" in (await office.telegram("webhook", "info")).stderr
+    queue.webhook.url = ours
+    assert (await office.telegram("webhook", "info")).returncode == 0
+
+
+async def test_a_bot_is_forgotten_and_telegram_told(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    await office.telegram("webhook", "set", public_url="https://linli.example")
+    await office.telegram("remove", "@one_bot")
+    assert office.bots() == {}
+    assert office.fake.bots[111111111].queue.webhook.url == ""
+    await office.telegram("add", "hongmei", said=ONE)
+    office.change("one_bot", webhook="https://linli.example/telegram/111111111")
+    office.fake.bots[111111111].token = TWO.replace("2", "1", 9) + "x"  # revoked
+    told = await office.telegram("remove", "one_bot")
+    assert told.returncode == 0
+    assert "Telegram still knows https://linli.example/telegram/111111111: Telegram does not know" in told.stderr
+    assert office.bots() == {}
+
+
+async def test_doctor_goes_through_every_step(office: Office, place: Path) -> None:
+    assert "ok       Telegram is off" in (await office.does("doctor")).stdout
+    await office.telegram("add", "hongmei", said=ONE)
+    told = await office.does("doctor")
+    assert told.returncode == 1
+    assert "ok       secret.key is kept from others\n" in told.stdout
+    assert "ok       @one_bot answers; it serves hongmei\n" in told.stdout
+    assert "missing  @one_bot: messages are fetched by nobody: is `python -m bot serve` running?\n" in told.stdout
+    assert "ok       Telegram is off for baoshi" in told.stdout
+    office.change("one_bot", poller="desk-1", polling_until=datetime.now(UTC) + timedelta(minutes=5))
+    told = await office.does("doctor", transcriber_url="http://127.0.0.1:9000/v1/audio/transcriptions")
+    assert told.returncode == 0, told.stdout
+    assert "messages are fetched by desk-1" in told.stdout
+    assert "voice messages are put into words by http://127.0.0.1:9000" in told.stdout
+    (place / "secret.key").chmod(0o644)
+    assert (
+        "missing  secret.key may be read by anybody on this machine: chmod 600" in (await office.does("doctor")).stdout
+    )
+    (place / "secret.key").chmod(0o600)
+    office.fake.bots[111111111].token = "111111111:revoked"
+    assert "missing  @one_bot: Telegram does not know this token" in (await office.does("doctor")).stdout
+
+
+async def test_doctor_asks_for_no_key_where_none_is_needed(office: Office, place: Path) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    (place / "secret.key").unlink()
+    told = await office.does("doctor", telegram_tokens=f"hongmei={ONE}")
+    assert "ok       @one_bot answers" in told.stdout
+    assert "secret.key" not in told.stdout
+
+
+async def test_doctor_counts_what_no_bot_can_send(office: Office, chat: Chat) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    office.change("one_bot", poller="desk-1", polling_until=datetime.now(UTC) + timedelta(minutes=5))
+    with transaction(office.store, None) as db:
+        for n, lane in enumerate(("telegram:hongmei", "telegram:baoshi", "telegram:baoshi", "web:baoshi", "")):
+            guest = Resident(origin=f"x:{n}", community_id=2)
+            db.add(guest)
+            db.flush()
+            about = {"key": f"k{n}", "text_key": "x", "lane": lane, "due_at": datetime.now(UTC)}
+            db.add(Push(community_id=2, resident_id=guest.id, **about))
+    told = await office.does("doctor")
+    assert told.returncode == 1
+    assert "missing  2 messages wait for Telegram in baoshi, which no bot serves\n" in told.stdout
+    assert "in hongmei" not in told.stdout

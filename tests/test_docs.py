@@ -15,6 +15,7 @@ import pytest
 
 import handlers
 from bot.__main__ import COMMANDS
+from bot.commands.telegram_webhook import HINTS
 from bot.content.load import BadPack, read_pack
 from bot.content.pack import Pack, Profile
 from bot.conversation.meaning import meant
@@ -130,6 +131,19 @@ def test_quoted_code_is_the_programs(path: Path) -> None:
     quoted = blocks(path, "python")
     assert quoted
     assert all(any(block in source for source in sources) for block in quoted)
+
+
+def test_symptoms_of_telegram_are_what_the_program_says() -> None:
+    """What somebody in trouble searches the page for is what they were shown: by us, or by Telegram with our hint."""
+    table = read(ROOT / "docs/telegram.md").partition("## When something is wrong")[2]
+    shown = [
+        words for cell in re.findall(r"^\| (.+?) \|", table, re.MULTILINE) for words in re.findall("`(.+?)`", cell)
+    ]
+    program = "".join(read(path) for path in (ROOT / "bot").rglob("*.py"))
+    assert len(shown) > 10
+    for symptom in shown:
+        ours = all(piece.strip(" ,") in program for piece in symptom.split("…"))
+        assert ours or any(re.search(pattern, symptom) for pattern, _ in HINTS), symptom
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=named)

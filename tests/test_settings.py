@@ -21,7 +21,8 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_documented_default_is_the_default(name: str) -> None:
-    default = str(Settings.model_fields[NAMES[name]].default)
+    given = Settings.model_fields[NAMES[name]].default
+    default = "" if given is None else str(given)
     assert ROWS[name][0] == (f"`{default}`" if default else "empty")
     assert len(ROWS[name][1]) > 20
     assert Settings.model_fields[NAMES[name]].description
@@ -89,6 +90,9 @@ def test_a_name_like_none_lists_them_all() -> None:
     ("field", "value"),
     [("port", v) for v in ("", "eighty", "0", "65536", "80.5")]
     + [("public_url", v) for v in ("linli.example", "ftp://linli.example", "https://linli.example/", "https://")]
+    + [("telegram_api", v) for v in ("", "api.telegram.org", "https://api.telegram.org/")]
+    + [("telegram_proxy", v) for v in ("127.0.0.1:1080", "ftp://127.0.0.1", "socks5://host/path")]
+    + [("telegram_local", "perhaps"), ("transcriber_url", "whisper"), ("telegram_tokens", "hongmei")]
     + [("log_level", v) for v in ("debug", "LOUD", "")]
     + [("database_url", v) for v in ("", "nonsense", "mysql://me@db/linli", "sqlite://", "sqlite:///:memory:")]
     + [("database_url", v) for v in ("postgresql://me@db:port/linli", "postgres://me@db/linli", "postgresql://db")],
@@ -111,6 +115,11 @@ def test_every_slip_has_its_line() -> None:
     with pytest.raises(BadSettings) as told:
         read_settings({"LINLIFANG_PROT": "1", "LINLIFANG_HOTS": "2"})
     assert len(str(told.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("way", ["http://h:1", "https://h", "socks5://me:pw@h:1080", "socks5h://127.0.0.1:1080/", ""])
+def test_a_way_to_telegram(way: str) -> None:
+    assert read_settings({"LINLIFANG_TELEGRAM_PROXY": way}).telegram_proxy.get_secret_value() == way
 
 
 def test_a_password_in_a_senseless_address_is_not_shown() -> None:

@@ -17,6 +17,10 @@ from models.store import connect
 NOT_CURRENT = "the store is not up to date: run `python -m bot migrate`"
 
 
+class Slip(ValueError):
+    """What was asked cannot be done so; the message says why."""
+
+
 def bring_up_to_date(engine: Engine, revision: str = "head") -> None:
     """Give the store the shape this program needs, unless it has it; raises LookupError for no such revision."""
     if revision == "head" and is_current(engine):

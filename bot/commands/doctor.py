@@ -3,12 +3,14 @@
 import argparse
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.commands import NOT_CURRENT, no_answer
+from bot.commands.telegram_checks import telegram_checks
 from bot.content.snapshot import Communities
 from bot.settings import Settings
 from models.resident import workers
@@ -23,8 +25,8 @@ def describe(commands: Any) -> None:
 def run(_: argparse.Namespace, settings: Settings) -> int:
     healthy, engine = True, connect(settings.database_url)
     try:
-        for good, line in (*_store(engine), *_surroundings(settings)):
-            print(f"{'ok     ' if good else 'missing'}  {line}")
+        for good, line in chain(_store(engine), _surroundings(settings), _channels(engine, settings)):
+            print(f"{'ok     ' if good else 'missing'}  {line}", flush=True)
             healthy &= good
     finally:
         engine.dispose()
@@ -55,3 +57,13 @@ def _surroundings(settings: Settings) -> Iterator[tuple[bool, str]]:
     nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     yield nearest.is_dir() and os.access(nearest, os.W_OK), f"photos can be kept in {folder}"
     yield True, f"residents reach it at {settings.address}"
+
+
+def _channels(engine: Engine, settings: Settings) -> Iterator[tuple[bool, str]]:
+    try:
+        if is_current(engine):
+            yield from telegram_checks(engine, settings)
+    except SQLAlchemyError:
+        return  # said already
+    if settings.transcriber_url:
+        yield True, f"voice messages are put into words by {settings.transcriber_url}"
