@@ -1,0 +1,1 @@
+"""WeChat: official accounts, answered in one message, and in few messages of our own."""
