@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 import handlers  # noqa: F401  (they enter themselves in the register)
+from bot.channels import OpenChannel
 from bot.channels.files import Files
 from bot.channels.mailroom import Mailroom
 from bot.channels.page import Pages, safe_headers
 from bot.channels.telegram.bots import known_bots
 from bot.channels.web import WebChat
+from bot.channels.wechat.accounts import known_accounts
+from bot.channels.wechat.given import known_corp
 from bot.content.snapshot import Communities
 from bot.conversation.desk import Desk
 from bot.conversation.worker import Worker
@@ -26,6 +29,8 @@ from scheduler.outbox import Outbox
 
 if TYPE_CHECKING:
     from bot.channels.telegram.channel import TelegramChannel
+    from bot.channels.wechat.channel import WechatChannel
+    from bot.channels.wecom.channel import WecomChannel
 
 log = logging.getLogger(__name__)
 LARGEST = 11 * 1024 * 1024  # bytes of a request: a photo and its form
@@ -54,23 +59,27 @@ def application(settings: Settings, *, clock: bool = True, chat: bool = True) ->
     secure = settings.address.startswith("https:")
     web_chat = WebChat(desk, worker, mailroom, secure)
     files = Files(desk, settings.address, secure)
-    bots = telegram_channels(desk, worker, settings)
+    others: list[OpenChannel] = [
+        *telegram_channels(desk, worker, settings),
+        *wechat_channels(desk, worker, settings),
+        *wecom_channels(desk, worker, settings),
+    ]
     app = web.Application(middlewares=[safe_headers], client_max_size=LARGEST)
     app[DESK] = desk
     app.add_routes([web.get("/health", health)])
     if chat:
         app.add_routes([*Pages(desk, secure).routes(), *files.routes(), *web_chat.routes()])
-        app.add_routes([route for bot in bots for route in bot.routes()])
+        app.add_routes([route for other in others for route in other.routes()])
 
     async def living(_: web.Application) -> AsyncIterator[None]:
         tune()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(worker)
-            for bot in bots:
-                await stack.enter_async_context(bot.open(listening=chat))
+            for other in others:
+                await stack.enter_async_context(other.open(listening=chat))
             listening = asyncio.create_task(_keep_up(desk, mailroom))
             if clock:
-                outbox = Outbox(desk, [web_chat, *bots])
+                outbox = Outbox(desk, [web_chat, *others])
                 desk.wake = outbox.wake
                 await stack.enter_async_context(ticking(desk, outbox))
             yield
@@ -90,6 +99,26 @@ def telegram_channels(desk: Desk, worker: Worker, settings: Settings) -> list["T
     from bot.channels.telegram.channel import TelegramChannel  # here: the client takes a while to load
 
     return [TelegramChannel(desk, worker, account, settings) for account in accounts]
+
+
+def wechat_channels(desk: Desk, worker: Worker, settings: Settings) -> list["WechatChannel"]:
+    """One channel a WeChat account; raises BadAccounts for a set-up that cannot be run."""
+    accounts = known_accounts(desk.engine, settings)
+    if not accounts:
+        return []
+    from bot.channels.wechat.channel import WechatChannel  # here: as above
+
+    return [WechatChannel(desk, worker, account, settings) for account in accounts]
+
+
+def wecom_channels(desk: Desk, worker: Worker, settings: Settings) -> list["WecomChannel"]:
+    """The app in WeCom, if there is one; raises BadAccounts for a set-up that cannot be run."""
+    corp = known_corp(settings)
+    if corp is None:
+        return []
+    from bot.channels.wecom.channel import WecomChannel  # here: as above
+
+    return [WecomChannel(desk, worker, corp, settings)]
 
 
 async def _keep_up(desk: Desk, mailroom: Mailroom) -> None:

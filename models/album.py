@@ -34,8 +34,8 @@ class Album(InCommunity, table=True):
 
     @property
     def photos(self) -> tuple[str, ...]:
-        """References of those; the same picture twice is one."""
-        return tuple(dict.fromkeys(self.refs[part] for part in self.parts))
+        """References of those; the same picture twice is one, and one that did not arrive is none."""
+        return tuple(dict.fromkeys(ref for part in self.parts if (ref := self.refs[part])))
 
 
 def add_to_album(db: Session, to: tuple[str, str, str], name: str, part: int, ref: str, caption: str) -> None:

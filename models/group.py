@@ -1,5 +1,6 @@
 """Neighbourhood groups linked to a community: notices and votes are told there, never anything about one person."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint
@@ -70,18 +71,19 @@ def unlink_group(db: Session, group: LinkedGroup, by: Resident) -> None:
     _leave(db, group)
 
 
-def group_left(db: Session, channel: str, chat: str) -> None:
-    """The bot was put out of a group."""
-    if group := find_group(db, channel, chat):
+def group_left(db: Session, channel: str, accounts: Sequence[str], chat: str) -> None:
+    """The bot of these accounts was put out of a group; another's may still be there."""
+    if group := find_group(db, channel, accounts, chat):
         _leave(db, group)
 
 
-def group_moved(db: Session, channel: str, chat: str, to: str) -> None:
+def group_moved(db: Session, channel: str, accounts: Sequence[str], chat: str, to: str) -> None:
     """The channel gave a group another id; told twice, or entered anew meanwhile, it stands there once."""
-    group = find_group(db, channel, chat)
+    group = find_group(db, channel, accounts, chat)
     if group is None:
         return
-    if db.exec(select(LinkedGroup.id).where(LinkedGroup.channel == channel, LinkedGroup.chat == to)).first():
+    there = select(LinkedGroup.id).where(LinkedGroup.channel == channel, LinkedGroup.account == group.account)
+    if db.exec(there.where(LinkedGroup.chat == to)).first():
         _leave(db, group)
         return
     group.chat = to
@@ -91,10 +93,10 @@ def group_moved(db: Session, channel: str, chat: str, to: str) -> None:
         account.user, account.unreachable_at = to, None
 
 
-def find_group(db: Session, channel: str, chat: str) -> LinkedGroup | None:
-    """The linked group behind a chat; asked of the whole alliance it says which community's it is."""
+def find_group(db: Session, channel: str, accounts: Sequence[str], chat: str) -> LinkedGroup | None:
+    """The group behind a chat, linked to one of these accounts; asked of the whole alliance it says which one's."""
     here = select(LinkedGroup).where(LinkedGroup.channel == channel, LinkedGroup.chat == chat)
-    return db.exec(here.where(col(LinkedGroup.left_at).is_(None))).first()
+    return db.exec(here.where(col(LinkedGroup.account).in_(accounts)).where(col(LinkedGroup.left_at).is_(None))).first()
 
 
 def fetch_group(db: Session, by: Resident, group_id: int) -> LinkedGroup | None:

@@ -43,7 +43,7 @@ class Joining(InCommunity, table=True):
 
 
 class NotJoined(ValueError):
-    """These two are not made one; `why` is wrong, tries, same, guest, several or higher."""
+    """These two are not made one; `why` is wrong, tries, same, guest, several, higher or unfinished."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -92,20 +92,22 @@ def whose_code(db: Session, by: Resident, text: str) -> Resident:
 
 
 def _holder(db: Session, by: Resident, resident_id: int) -> Resident:
-    """The resident behind a right code.
+    """The resident behind a right code."""
+    theirs = select(Resident).where(Resident.id == resident_id).with_for_update(key_share=True)
+    holder = db.exec(theirs.execution_options(populate_existing=True)).one()
+    _compare(db, by, holder)
+    return holder
 
-    Nobody loses what only the office gives; and with one address a time, parting undoes the whole of a joining.
-    """
-    if resident_id == by.id:
+
+def _compare(db: Session, by: Resident, holder: Resident) -> None:
+    """Nobody loses what only the office gives; and with one address a time, parting undoes the whole of a joining."""
+    if holder.id == by.id:
         raise NotJoined("same")
     if len(accounts_of(db, by)) > 1:
         raise NotJoined("several")
-    theirs = select(Resident).where(Resident.id == resident_id).with_for_update(key_share=True)
-    holder = db.exec(theirs.execution_options(populate_existing=True)).one()
     confirmed = by.verified and not holder.verified and holder.household_id is not None
     if by.role > holder.role or confirmed:
         raise NotJoined("higher")
-    return holder
 
 
 def join(db: Session, by: Resident, text: str) -> bool:
@@ -117,9 +119,7 @@ def join(db: Session, by: Resident, text: str) -> bool:
     before, [joined] = accounts_of(db, holder)[0], accounts_of(db, by)
     unfinished = db.get(Dialogue, by.id)
     dropped = unfinished is not None and bool(unfinished.state["parked"])
-    db.execute(delete(Joining).where(col(Joining.resident_id).in_([by.id, holder.id])))  # the code is used
-    hand_over(db, by, holder)
-    _leave_empty(db, by, holder)
+    _become(db, by, holder)
     before.used_at = moment(db) + LIFETIME  # until then a thief's channel does not swallow the news of the theft
     push(
         db,
@@ -131,6 +131,36 @@ def join(db: Session, by: Resident, text: str) -> bool:
         channel={"key": f"joining.channel_{joined.channel}"},
     )
     return dropped
+
+
+def recognise(db: Session, browser: Account, known: Account) -> None:
+    """Let a browser be whom the platform says is using it, `known` there; raises NotJoined.
+
+    One that was another's on that platform changes hands, they keep what is theirs. Else it brings along what was
+    done there, but for what is unfinished: that comes first.
+    """
+    both = select(Resident).where(col(Resident.id).in_([browser.resident_id, known.resident_id]))
+    locked = both.order_by(col(Resident.id)).with_for_update(key_share=True).execution_options(populate_existing=True)
+    found = {each.id: each for each in db.exec(locked)}
+    by, holder = found[browser.resident_id], found[known.resident_id]
+    if by is holder:
+        return
+    if any(each.channel == known.channel for each in accounts_of(db, by)):
+        _move_out(db, by, browser)
+        browser.resident_id = holder.id
+        return
+    _compare(db, by, holder)
+    talk = db.get(Dialogue, by.id)
+    if talk is not None and (talk.state["service"] or talk.state["parked"]):
+        raise NotJoined("unfinished")
+    _become(db, by, holder)
+
+
+def _become(db: Session, by: Resident, holder: Resident) -> None:
+    """From now on these two are one."""
+    db.execute(delete(Joining).where(col(Joining.resident_id).in_([by.id, holder.id])))  # a code is used, or void
+    hand_over(db, by, holder)
+    _leave_empty(db, by, holder)
 
 
 def _leave_empty(db: Session, former: Resident, to: Resident) -> None:
@@ -165,11 +195,7 @@ def part(db: Session, by: Resident, account: Account) -> None:
         raise PermissionError("an address is its resident's own")
     if len(own) < 2:
         raise LastAccount
-    address = f"{account.channel}:{account.account}:{account.user}"
-    if by.origin == address:
-        by.origin = f"parted:{by.id}"
-        db.flush()
-    guest = Resident(origin=address, language=by.language)
+    guest = Resident(origin=_move_out(db, by, account), language=by.language)
     db.add(guest)
     db.flush()
     account.resident_id = guest.id
@@ -178,6 +204,15 @@ def part(db: Session, by: Resident, account: Account) -> None:
         db.execute(delete(kind).filter_by(**here))
     db.execute(delete(Joining).where(col(Joining.resident_id) == by.id))
     push(db, f"parted:{account.id}:{guest.id}", guest.id, "joining.parted_here")
+
+
+def _move_out(db: Session, by: Resident, account: Account) -> str:
+    """Nobody is known by an address that is theirs no longer; returns it, as an origin."""
+    address = f"{account.channel}:{account.account}:{account.user}"
+    if by.origin == address:
+        by.origin = f"parted:{by.id}"
+        db.flush()
+    return address
 
 
 def _row(db: Session, resident: Resident) -> Joining:

@@ -4,7 +4,7 @@ import re
 import secrets
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Table, and_, cast, delete, false, or_, tuple_, update
+from sqlalchemy import ColumnElement, String, Table, and_, cast, delete, false, or_, true, tuple_, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from models.album import Album
@@ -27,11 +27,12 @@ from models.store import as_json, moment, ours, settle, table_of
 from models.ticket import Follower, Ticket, TicketEvent
 from models.turnout import signups_of
 from models.visitor import Visitor
+from models.wechat_follower import WechatFollower
 
 # rows that are the person's alone
 GOES = (Heard, Dialogue, Letter, Push, Photo, Follower, SignUp, Account, Enquiry, Joining)
 TOLD = {"heard": "replies", "letter": "reply", "dialogue": "state"}  # where what the desk said is kept
-STANDS = (Card, Album, Visitor)  # rows that stand under an address of the person's
+STANDS = (Card, Album, Visitor, WechatFollower)  # rows that stand under an address of the person's
 OTHERS = {  # columns that name a person in what is somebody else's
     ("ticket", "worker_id"),
     ("linkedgroup", "linked_by_id"),
@@ -75,6 +76,8 @@ def _standing(table: Table, addresses: list[Address]) -> ColumnElement[bool]:
     """The rows of a table that stand under one of these addresses."""
     if table is table_of(Visitor):  # at whichever door of the channel
         return tuple_(table.c.channel, table.c.user).in_([(channel, user) for channel, _, user in addresses])
+    if table is table_of(WechatFollower):  # an OpenID is one account's alone
+        return table.c.user.in_([user for channel, _, user in addresses if channel == "wechat"])
     if {"channel", "account", "user"} <= set(table.c.keys()):
         return tuple_(table.c.channel, table.c.account, table.c.user).in_(addresses)
     return false()
@@ -83,11 +86,15 @@ def _standing(table: Table, addresses: list[Address]) -> ColumnElement[bool]:
 def _naming(db: Session, table: Table, selves: list[int], addresses: list[Address]) -> list[dict[str, Any]]:
     """The rows of a table that name a resident: by a reference, as the doer in a history, or by an address."""
     named = [c for c in naming(table) if (table.name, c.name) not in OTHERS]
-    if "community_id" not in table.c:
+    if "community_id" not in table.c and table is not table_of(WechatFollower):
         return []
     theirs = or_(_standing(table, addresses), *(c.in_(selves) for c in named))
-    mine = table.select().where(theirs, table.c.community_id == ours(db))
+    mine = table.select().where(theirs, _here(db, table))
     return [{k: _plain(v) for k, v in row._mapping.items()} for row in db.connection().execute(mine)]
+
+
+def _here(db: Session, table: Table) -> ColumnElement[bool]:
+    return table.c.community_id == ours(db) if "community_id" in table.c else true()
 
 
 def _own(table: str, row: dict[str, Any], resident: Resident) -> dict[str, Any]:
@@ -125,7 +132,7 @@ def erase_resident(db: Session, resident: Resident) -> None:
     addresses = _addresses(db, resident)
     for under in STANDS:
         table = table_of(under)
-        _remove(db, under, and_(_standing(table, addresses), table.c.community_id == ours(db)))
+        _remove(db, under, and_(_standing(table, addresses), _here(db, table)))
     selves = _selves(db, resident)
     for kind in GOES:
         _remove(db, kind, table_of(kind).c.resident_id.in_(selves))

@@ -48,3 +48,11 @@ def agree(db: Session, channel: str, door: str, user: str, community_id: int) ->
     if visitor.community_id != community_id or visitor.consented_at is None:
         visitor.community_id, visitor.consented_at = community_id, moment(db)
         db.add(visitor)
+
+
+def step_out(db: Session, channel: str, door: str, user: str) -> None:
+    """They want to choose a community anew; who they are to the one they leave stays."""
+    visitor = db.get(Visitor, (channel, door, user), with_for_update=True)
+    if visitor is not None:
+        visitor.community_id = visitor.consented_at = None
+        db.add(visitor)

@@ -30,6 +30,8 @@ from models.store import reading, transaction
 from models.telegram_bot import TelegramBot
 from models.ticket import Ticket
 from models.visitor import Visitor
+from models.wechat_account import WechatAccount
+from models.wechat_follower import WechatFollower
 from scheduler.claim import claim, quiet_until
 from tests.conftest import Chat, Clock, both_stores
 
@@ -361,11 +363,12 @@ def test_at_the_bot_only_what_is_mine_in_this_community_goes(lived: Chat, clock:
 def test_of_every_table_it_is_known_whom_it_names() -> None:
     """A table that is added is found by its references, by an address, or is said here to be about nobody."""
     all_tables()
-    nobody = {"community", "household", "poll", "event", "pace", "telegrambot"}  # pace is forgotten within minutes
+    nobody = {"community", "household", "poll", "event", "telegrambot", "wechataccount"}
+    nobody |= {"pace", "wechatlate"}  # forgotten within minutes
     for table in SQLModel.metadata.sorted_tables:
         columns = set(table.c.keys())
         refers = any(f.target_fullname == "resident.id" for f in table.foreign_keys) or "by_id" in columns
-        stands = {"channel", "account", "user"} <= columns or table.name in ("resident", "visitor")
+        stands = {"channel", "account", "user"} <= columns or table.name in ("resident", "visitor", "wechatfollower")
         assert refers or stands or table.name in nobody, table.name
         if columns & {"user", "chat", "phone"}:
             assert stands or table.name in {"linkedgroup", "pace"}, table.name
@@ -540,3 +543,21 @@ def test_who_speaks_in_the_very_moment_of_leaving_is_somebody_new(chat: Chat) ->
     assert (new.erased_at, new.home) == (None, HOME)
     with reading(chat.desk.engine, chat.community.id) as db:
         assert [h.said["id"] for h in db.exec(select(Heard).where(Heard.resident_id == new.id))] == ["after"]
+
+
+def test_what_wechat_lets_us_send_goes_with_the_person(chat: Chat, clock: Clock) -> None:
+    with reading(chat.desk.engine, None) as db:
+        assert db.exec(select(WechatFollower)).all() == []
+    with transaction(chat.desk.engine, None, clock()) as db:
+        db.add(WechatAccount(appid="wx1", serves=["hongmei"]))
+        db.flush()
+        db.add(WechatFollower(appid="wx1", user="o-mine", rest="后面的话"))
+        db.add(WechatFollower(appid="wx1", user="o-else", rest="别人的话"))
+    chat.settle_in()
+    with chat.store() as db:
+        db.add(Account(channel="wechat", account="hongmei", user="o-mine", resident_id=chat.me(db).id))
+    with chat.store() as db:
+        assert [f["rest"] for f in export_resident(db, chat.me(db))["wechatfollower"]] == ["后面的话"]
+        erase_resident(db, chat.me(db))
+    with reading(chat.desk.engine, None) as db:
+        assert [f.user for f in db.exec(select(WechatFollower))] == ["o-else"]

@@ -1,6 +1,7 @@
 """A channel turns its own wire into Messages, and Replies into its own wire."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -65,4 +66,12 @@ class Channel(Protocol):
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Exception | None]:
         """Deliver; one outcome a parcel: None, or one of the failures above."""
+        ...
+
+
+class OpenChannel(Channel, Protocol):
+    """A channel with a platform behind it, to be kept open while the program runs."""
+
+    def open(self, *, listening: bool) -> AbstractAsyncContextManager[None]:
+        """Speak, and listen if this process does, for as long as the context lasts."""
         ...
