@@ -32,6 +32,7 @@ from tests.conftest import Chat, Clock, both_stores
 
 Neighbour = Callable[..., Chat]
 CHAT, SUPER = "-1001", "-1002000000001"
+SERVED = ["hongmei", "baoshi"]  # by one bot
 WATER = "明天上午9点到11点停水，请提前储水。"
 
 
@@ -96,14 +97,14 @@ def test_who_has_left_is_told_nothing_until_linked_again(worker: Chat, clock: Cl
         if how == "unlinked":
             unlink_group(db, *db.exec(select(LinkedGroup)).all(), worker.me(db))
         else:
-            group_left(db, "telegram", CHAT)
+            group_left(db, "telegram", SERVED, CHAT)
     assert owe(worker, "after") == 0
     assert leaving(worker, clock) == []
     assert [p.state for p in worker.rows(Push)] == [Post.UNREACHABLE]  # nor what was owed before
     with worker.store() as db:
         assert linked_groups(db) == []
-        assert find_group(db, "telegram", CHAT) is None
-        group_left(db, "telegram", CHAT)
+        assert find_group(db, "telegram", SERVED, CHAT) is None
+        group_left(db, "telegram", SERVED, CHAT)
     clock.passes(hours=1)
     again = link(worker)
     assert (again.id, again.left_at, again.linked_at) == (group.id, None, clock())
@@ -117,7 +118,7 @@ def test_a_group_that_grows_keeps_its_link(worker: Chat, clock: Clock) -> None:
     owe(worker)
     for _ in range(2):  # the channel says so on both sides of the move
         with transaction(worker.desk.engine, None, clock()) as db:
-            group_moved(db, "telegram", CHAT, SUPER)
+            group_moved(db, "telegram", SERVED, CHAT, SUPER)
     (parcel,) = leaving(worker, clock)
     assert parcel.to.user == SUPER
     assert [(g.id, g.chat, g.left_at) for g in worker.rows(LinkedGroup)] == [(group.id, SUPER, None)]
@@ -130,7 +131,7 @@ def test_a_group_linked_anew_before_it_is_said_to_have_moved_stands_there_once(w
     link(worker)
     new = link(worker, SUPER)
     with transaction(worker.desk.engine, None, clock()) as db:
-        group_moved(db, "telegram", CHAT, SUPER)
+        group_moved(db, "telegram", SERVED, CHAT, SUPER)
     with worker.store() as db:
         assert [g.id for g in linked_groups(db)] == [new.id]
     assert owe(worker) == 1
@@ -145,14 +146,24 @@ def test_a_group_is_told_of_one_neighbourhood(worker: Chat, neighbour: Neighbour
     assert far.rows(LinkedGroup) == []
     assert owe(far) == 0
     with reading(worker.desk.engine, None) as db:
-        found = find_group(db, "telegram", CHAT)
+        found = find_group(db, "telegram", SERVED, CHAT)
         assert found is not None
         assert found.community_id == worker.community.id
     with worker.store() as db:
-        group_left(db, "telegram", CHAT)
+        group_left(db, "telegram", SERVED, CHAT)
     assert link(far).community_id == far.community.id  # it may change over
     with pytest.raises(LinkedElsewhere):
         link(worker)
+
+
+@both_stores
+def test_another_bot_of_a_group_changes_nothing_for_ours(worker: Chat, clock: Clock) -> None:
+    group = link(worker)
+    with transaction(worker.desk.engine, None, clock()) as db:
+        assert find_group(db, "telegram", ["zhaohui"], CHAT) is None
+        group_left(db, "telegram", ["zhaohui"], CHAT)
+        group_moved(db, "telegram", ["zhaohui"], CHAT, SUPER)
+    assert [(g.id, g.chat, g.left_at) for g in worker.rows(LinkedGroup)] == [(group.id, CHAT, None)]
 
 
 @pytest.mark.parametrize("role", [Role.GUEST, Role.RESIDENT, Role.VOLUNTEER])

@@ -134,3 +134,32 @@ async def test_a_worker_lets_a_group_go(house: House) -> None:
     await house.fake.phones[90].say("/unlink", in_=group)
     await group_hears(house, group, "不再连着")
     assert linked(house) == []
+
+
+async def test_other_rights_make_the_bot_neither_speak_nor_link(house: House) -> None:
+    group = await linked_group(house)
+    wang = house.fake.phones[90]
+    await wang.say("/unlink", in_=group)
+    await group_hears(house, group, "不再连着")
+    told = len(group.screen)
+    for old, new in (("member", "administrator"), ("administrator", "member")):
+        house.fake.membership(house.bot, group.room, wang.person.user(), old, new)
+    await house.fake.settled()
+    await wang.say("/unlink", in_=group)
+    await group_hears(house, group, "没有什么可断开的")
+    assert len(group.screen) == told + 2
+    assert linked(house) == []
+
+
+async def test_commands_in_a_group_are_answered_like_their_words(house: House) -> None:
+    group = await linked_group(house)
+    zhang = house.newcomer()
+    await group.add(zhang)
+    told = len([m for m in group.screen if m.by_bot])
+    await zhang.say("/ban 小李", in_=group)
+    await zhang.say(f"/canteen@{NAME}", in_=group)
+    await group_hears(house, group, "红梅邻里餐厅")
+    await zhang.say(f"/report@{NAME}", in_=group)
+    lead = await group_hears(house, group, "私聊", count=2)  # the first is what it said when it was linked
+    assert [b.get("url") for row in lead.buttons for b in row] == [f"https://t.me/{NAME}?start=hongmei"]
+    assert len([m for m in group.screen if m.by_bot]) == told + 2

@@ -77,7 +77,10 @@ async def test_the_secret_of_one_bot_opens_no_other(house: House, secret: str) -
 
 async def test_what_is_no_update_is_refused(house: House, secret: str) -> None:
     bodies = (b"", b"null", b"[]", b"7", b'"x"', b"{}", b'{"update_id": 1, "message": 5}', b"\xff\xfe", b"[" * 5000)
-    for body in bodies:
+    chat = b'"chat": {"id": 7, "type": "private"}, "from": {"id": 7, "is_bot": false, "first_name": "x"}'
+    odd = (b'"date": 100000000000000000000', b'"date": "now"', b'"date": 1, "text": 7', b'"date": 1, "text": ["x"]')
+    messages = tuple(b'{"update_id": 1, "message": {"message_id": 1, %b, %b}}' % (chat, part) for part in odd)
+    for body in (*bodies, *messages, b'{"update_id": [1]}', b'{"update_id": "1", "message": null}'):
         assert await post(house, body, secret=secret) == 400, body[:40]
     assert await post(house, b'{"update_id": 1, "something_new": {}}', secret=secret) == 200
 

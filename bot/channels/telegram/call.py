@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+WANTED = ("message", "edited_message", "callback_query", "my_chat_member")  # the kinds of update we ask for
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

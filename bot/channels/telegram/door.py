@@ -4,24 +4,27 @@ Nothing is stored of who has not agreed. The message that brought them is answer
 ask replies to it, so that Telegram itself brings it back with the tap.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bot.channels.telegram.call import Call
+from bot.channels.telegram.doorstep import Doorstep
 from bot.channels.telegram.inbound import Said
 from bot.channels.telegram.line import Line
 from bot.channels.telegram.render import text_call
 from bot.channels.telegram.wording import escaped
 from bot.content.snapshot import Community
-from bot.conversation.texts import texts
+from bot.conversation.texts import Texts, texts
 from bot.understanding.danger import dangerous
 from models.store import reading, transaction
 from models.visitor import Visit, agree, look_at
 
 ENTER, AGREE = "door:", "agree:"  # what the door's own buttons carry before the slug
 SWITCH = ("换社区", "切换社区", "change community")
+DECLINED = ("不同意", "不", "不要", "不用", "不了", "算了", "no", "i do not agree", "i don't agree")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Caller:
 
 class Door:
     def __init__(self, line: Line) -> None:
-        self._line = line
+        self._line, self._step = line, Doorstep()
 
     def look(self, user: str) -> Visit:
         with reading(self._line.desk.engine, None) as db:
@@ -44,6 +47,7 @@ class Door:
         desk = self._line.desk
         with transaction(desk.engine, None, desk.now()) as db:
             agree(db, "telegram", str(self._line.account.id), user, community.id)
+        self._step.forget(user)
 
     def let_in(self, visit: Visit, language: str) -> Caller | None:
         """The community somebody agreed to talk to here, as long as it is still on this bot."""
@@ -67,24 +71,38 @@ class Door:
 
     def greet(self, said: Said, community: Community | None) -> list[Call]:
         """What to say to somebody who is not let in yet; danger first, whoever they are."""
-        language = said.sender.language
-        first = []
+        words, served = texts(said.sender.language), self._line.communities()
+        phones, now, first = self._phones(words, [community] if community else served), time.monotonic(), []
         if kind := dangerous(said.text):
-            first = [plain_call(texts(language)(f"repair.danger_{kind}"))]
-        served = self._line.communities()
+            self._step.alarm(said, now)
+            call = [words("repair.danger_call", phone=phones, home="")] if phones else []
+            told = (words(f"repair.danger_{kind}"), *call, words("telegram.nobody_told"))
+            first = [plain_call("\n".join(told))]
         if not served:
-            return [*first, plain_call(texts(language)("telegram.off", page=self._line.page))]
-        prompt = self.ask_consent(community, language, said.message_id) if community else self._choice(said, served)
+            return [*first, plain_call(words("telegram.off", page=self._line.page))]
+        if self._step.same_album(said):
+            return first
+        if said.text.strip(" 。.!！").lower() in DECLINED:
+            return [plain_call(words("telegram.declined", phone=phones))]
+        if not wants_another(said) and self._step.again(said, now):
+            return [*first, plain_call(words("telegram.asked_already"))]
+        reply_to = self._step.came_for(said, now)
+        language = said.sender.language
+        prompt = self.ask_consent(community, language, reply_to) if community else self._choice(words, served, reply_to)
         return [*first, prompt]
 
-    def _choice(self, said: Said, served: list[Community]) -> Call:
-        words = texts(said.sender.language)
+    def _phones(self, words: Texts, served: Sequence[Community]) -> str:
+        """The number to call; where it may be one of several, with the name of each."""
+        told = [(words.show(c.pack.community.name.model_dump()), c.pack.community.phone) for c in served]
+        return told[0][1] if len(told) == 1 else " / ".join(f"{name} {phone}" for name, phone in told)
+
+    def _choice(self, words: Texts, served: list[Community], reply_to: int) -> Call:
         names = [(words.show(c.pack.community.name.model_dump()), f"{ENTER}{c.slug}") for c in served]
         rows = [
             [InlineKeyboardButton(name, callback_data=value) for name, value in names[n : n + 2]]
             for n in range(0, len(names), 2)
         ]
-        return _prompt(words("telegram.which_community"), rows, said.message_id)
+        return _prompt(words("telegram.which_community"), rows, reply_to)
 
     def ask_consent(self, community: Community, language: str, reply_to: int | None = None) -> Call:
         words = community.texts(language)
@@ -93,7 +111,7 @@ class Door:
         if self._line.page.startswith("https:"):
             page = f"{self._line.page}/c/{community.slug}"
             rows.append([InlineKeyboardButton(words("telegram.rather_the_page"), url=page)])
-        return _prompt(words("telegram.consent", name=name), rows, reply_to)
+        return _prompt(words("telegram.consent", name=name, phone=community.pack.community.phone), rows, reply_to)
 
 
 def wants_another(said: Said) -> bool:
@@ -117,7 +135,7 @@ def plain_call(text: str) -> Call:
 
 def _prompt(text: str, rows: list[list[InlineKeyboardButton]], reply_to: int | None) -> Call:
     call = text_call(escaped(text), InlineKeyboardMarkup(rows))
-    if reply_to is None:
+    if not reply_to:
         return call
     return Call(
         call.method, {**call.given, "reply_parameters": ReplyParameters(reply_to, allow_sending_without_reply=True)}

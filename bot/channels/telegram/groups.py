@@ -1,35 +1,41 @@
 """In a neighbourhood group the desk speaks only when spoken to, and as to a stranger: nothing of anybody's is shown."""
 
 import asyncio
-import logging
 from dataclasses import replace
 
-from bot.channels import Refused, TryLater, Uncertain, Unreachable
 from bot.channels.telegram.attachments import look_at
 from bot.channels.telegram.call import Call
 from bot.channels.telegram.door import Door
+from bot.channels.telegram.greeting import service_of
 from bot.channels.telegram.inbound import Moved, Said, Sender
+from bot.channels.telegram.keyboards import to_private
 from bot.channels.telegram.line import Line
-from bot.channels.telegram.render import render
+from bot.channels.telegram.render import render, text_call
+from bot.channels.telegram.teller import Teller
+from bot.channels.telegram.wording import escaped
 from bot.content.snapshot import Community
 from bot.conversation.message import Address, Reply
 from bot.conversation.stranger import tell_stranger
+from bot.conversation.texts import words as vocabulary
 from models.group import LinkedElsewhere, LinkedGroup, find_group, group_left, group_moved, link_group, unlink_group
 from models.history import resident_at
 from models.resident import Resident, Role
 from models.store import transaction
 
-log = logging.getLogger(__name__)
+LINKING = ("link", "unlink")
 
 
 class Groups:
-    def __init__(self, line: Line, door: Door) -> None:
-        self._line, self._door = line, door
+    def __init__(self, line: Line, door: Door, teller: Teller) -> None:
+        self._line, self._door, self._teller = line, door, teller
+
+    def meant(self, said: Said) -> bool:
+        """Whether a word in a group is for us: said to us, or a command that is ours."""
+        ours = said.command in LINKING or bool(said.command and service_of(said.command))
+        return said.other != "edited" and (said.addressed or ours)
 
     async def hear(self, said: Said) -> None:
-        if not said.addressed or said.other == "edited":
-            return
-        if said.command in ("link", "unlink"):
+        if said.command in LINKING:
             await self._link(said.sender, on=said.command == "link")
             return
         group = await asyncio.to_thread(self._find, said.sender.chat)
@@ -37,9 +43,13 @@ class Groups:
         if community is None:
             await self._say(said.sender, None, "telegram.group_unlinked")
             return
-        text, language = said.text, said.sender.language
+        text, language = _spoken(said), said.sender.language
         told = await asyncio.to_thread(tell_stranger, self._line.desk, community.id, text, language) if text else None
-        await self._reply(said.sender, community, told or Reply(community.texts(language)("telegram.group_private")))
+        if told:
+            return await self._reply(said.sender, community, told)
+        words = community.texts(language)
+        lead = to_private(self._line.link(community.slug), words)
+        self._teller.also(said.sender.chat, text_call(escaped(words("telegram.group_private")), lead))
 
     async def move(self, moved: Moved) -> None:
         if moved.new_chat:
@@ -69,8 +79,10 @@ class Groups:
             if who is None or who.role < Role.WORKER:
                 return None, "telegram.group_workers_only"
             if not on:
-                if group := find_group(db, "telegram", sender.chat):
-                    unlink_group(db, group, who)
+                group = find_group(db, "telegram", [slug], sender.chat)
+                if group is None:
+                    return community, "telegram.group_not_yours"
+                unlink_group(db, group, who)
                 return community, "telegram.group_let_go"
             try:
                 link_group(db, who, "telegram", slug, sender.chat, sender.title)
@@ -80,15 +92,15 @@ class Groups:
 
     def _find(self, chat: str) -> LinkedGroup | None:
         with transaction(self._line.desk.engine, None) as db:
-            return find_group(db, "telegram", chat)
+            return find_group(db, "telegram", self._line.account.serves, chat)
 
     def _moved(self, chat: str, new_chat: str) -> None:
         with transaction(self._line.desk.engine, None, self._line.desk.now()) as db:
-            group_moved(db, "telegram", chat, new_chat)
+            group_moved(db, "telegram", self._line.account.serves, chat, new_chat)
 
     def _left(self, chat: str) -> None:
         with transaction(self._line.desk.engine, None, self._line.desk.now()) as db:
-            group_left(db, "telegram", chat)
+            group_left(db, "telegram", self._line.account.serves, chat)
 
     async def _say(self, sender: Sender, community: Community | None, key: str) -> None:
         known = community or next(iter(self._line.communities()), None)
@@ -99,13 +111,15 @@ class Groups:
         await self._reply(sender, known, Reply(words(key, name=name)))
 
     async def _reply(self, sender: Sender, community: Community, reply: Reply) -> None:
-        try:
-            for call in await asyncio.to_thread(self._calls, sender, community, reply):
-                await self._line.say(sender.chat, call)
-        except (TryLater, Unreachable, Refused, Uncertain) as failure:
-            log.info("a group was not answered: %s: %s", type(failure).__name__, failure)
+        self._teller.also(sender.chat, *await asyncio.to_thread(self._calls, sender, community, reply))
 
     def _calls(self, sender: Sender, community: Community, reply: Reply) -> list[Call]:
         at = Address("telegram", community.slug, sender.chat)
         look = look_at(self._line.desk, self._line.link(community.slug), at, community.id)
         return render(reply, replace(look, language=sender.language))
+
+
+def _spoken(said: Said) -> str:
+    """What was said; a command without more is said as the words that mean the same."""
+    service = (service_of(said.command) or "").removeprefix("/") if said.command else ""
+    return said.text or next(iter(vocabulary("service").get(service, ())), "")

@@ -8,7 +8,6 @@ import telegram
 from bot.conversation.message import Place
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s+|$)")
-WANTED = ("message", "edited_message", "callback_query", "my_chat_member")  # the kinds of update we read
 PICTURES = ("image/jpeg", "image/png", "image/webp")
 
 
@@ -35,7 +34,7 @@ class Said:
     voice: str = ""
     album: str = ""
     other: str = ""  # what we cannot hear: "sticker", "edited", "contact", …
-    addressed: bool = True  # in a group: to us
+    addressed: bool = True  # in a group: to us, by name or as an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,11 @@ def read(update: telegram.Update, username: str) -> Happening | None:
         return _tapped(update.update_id, update.callback_query, username)
     if update.my_chat_member:
         changed = update.my_chat_member
-        present = changed.new_chat_member.status not in ("left", "kicked")
+        before, present = (
+            m.status not in ("left", "kicked") for m in (changed.old_chat_member, changed.new_chat_member)
+        )
+        if before == present:
+            return None  # other rights, as present as ever
         return Moved(update.update_id, _sender(changed.from_user, changed.chat), present)
     message = update.message or update.edited_message
     if message is None or message.from_user is None or message.from_user.is_bot:
@@ -103,7 +106,7 @@ def _said(update_id: int, message: telegram.Message, username: str, *, edited: b
         message.voice.file_id if message.voice else "",
         message.media_group_id or "",
         "edited" if edited else _other(message),
-        sender.private or bool(command) or _addressed(message, username),
+        sender.private or _addressed(message, username),
     )
 
 

@@ -58,7 +58,7 @@ class Line:
 
     def _moved(self, chat: str, to: str) -> None:
         with transaction(self.desk.engine, None, self.desk.now()) as db:
-            group_moved(db, "telegram", chat, to)
+            group_moved(db, "telegram", self.account.serves, chat, to)
 
     def communities(self) -> list[Community]:
         """Those the bot serves, as they are now."""

@@ -16,7 +16,7 @@ import telegram
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 
-from bot.channels.telegram.inbound import WANTED
+from bot.channels.telegram.call import WANTED
 from bot.channels.telegram.line import Line
 from bot.channels.telegram.reception import Reception
 from models.polling import advance, hold_polling, let_go
@@ -27,6 +27,7 @@ LONG, MOST = 20, 100  # seconds a request waits for news, and updates it brings
 LEASE = timedelta(seconds=35)  # a process that dies holds the others up for no longer
 AGAIN = 3.0  # seconds after a failure
 ELSEWHERE = 10.0  # seconds while somebody else takes the updates: it is not fought over
+PATIENCE = 0.5  # seconds one chat may keep the others waiting
 TRIES = 3  # of an update that fails by itself, before it is let go with a trace in the log
 
 
@@ -36,6 +37,8 @@ class Polling:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._told = ""
         self._failed: dict[int, int] = {}
+        self._done: set[int] = set()  # what is taken from the offset on
+        self._chats: dict[int, asyncio.Task[bool]] = {}  # which something is being taken from
 
     async def run(self) -> None:
         """Fetch and take for as long as this process may."""
@@ -51,6 +54,8 @@ class Polling:
                     pause = AGAIN
                 await asyncio.sleep(pause)
         finally:
+            for task in self._chats.values():
+                task.cancel()  # what is being taken is taken all the same
             await asyncio.shield(asyncio.to_thread(self._let_go))
 
     async def _round(self) -> float:
@@ -72,37 +77,45 @@ class Polling:
             self._say_once(f"Telegram does not answer: {type(failure).__name__}")
             return AGAIN
         self._say_once("")
-        return await self._take(list(updates))
+        return await self._take(offset, list(updates))
 
-    async def _take(self, updates: list[telegram.Update]) -> float:
-        """Take them, each chat's in order; the offset stays before the first that could not be taken."""
-        if not updates:
-            return 0.0
-        by_chat: dict[int, list[telegram.Update]] = {}
+    async def _take(self, offset: int, updates: list[telegram.Update]) -> float:
+        """Begin what is new, each chat's in order; who takes long holds the offset, and nobody else.
+
+        What stands behind the offset comes again and is known by its number.
+        """
+        fresh: dict[int, list[telegram.Update]] = {}
         for update in updates:
-            chat = update.effective_chat
-            by_chat.setdefault(chat.id if chat else 0, []).append(update)
-        failed = [
-            n for n in await asyncio.gather(*(self._one_chat(some) for some in by_chat.values())) if n is not None
-        ]
-        upto = min(failed, default=updates[-1].update_id + 1)
-        await asyncio.to_thread(self._advance, upto)
-        return AGAIN if failed else 0.0
+            if update.update_id not in self._done:
+                chat = update.effective_chat
+                fresh.setdefault(chat.id if chat else 0, []).append(update)
+        for number in fresh.keys() - self._chats.keys():
+            self._chats[number] = asyncio.create_task(self._one_chat(fresh[number]))
+        if self._chats:
+            await asyncio.wait(self._chats.values(), timeout=PATIENCE)
+        ended = [self._chats.pop(number) for number, task in list(self._chats.items()) if task.done()]
+        numbers = [update.update_id for update in updates]
+        upto = next((n for n in numbers if n not in self._done), numbers[-1] + 1 if numbers else offset)
+        if upto > offset:
+            await asyncio.to_thread(self._advance, upto)
+        self._done = {n for n in self._done if n >= upto}
+        return 0.0 if all(task.result() for task in ended) else AGAIN
 
-    async def _one_chat(self, updates: list[telegram.Update]) -> int | None:
-        """The id of the first that could not be taken, to be brought again."""
+    async def _one_chat(self, updates: list[telegram.Update]) -> bool:
+        """Whether all could be taken; from the first that could not they are brought again."""
         for update in updates:
             try:
                 await self._reception.take(update)
             except SQLAlchemyError:
-                return update.update_id  # the store is away: nothing is lost while Telegram keeps it
+                return False  # the store is away: nothing is lost while Telegram keeps it
             except Exception:
                 tries = self._failed[update.update_id] = self._failed.get(update.update_id, 0) + 1
                 log.exception("an update failed, try %d", tries)
                 if tries < TRIES:
-                    return update.update_id
+                    return False
             self._failed.pop(update.update_id, None)
-        return None
+            self._done.add(update.update_id)
+        return True
 
     def _hold(self) -> int | None:
         """The offset, if this process may fetch now."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import telegram
 
 from bot.channels import Refused, TryLater, Uncertain, Unreachable
-from bot.channels.flood import Flood
+from bot.channels.flood import Flood, Verdict
 from bot.channels.telegram import fetch
 from bot.channels.telegram.albums import Albums
 from bot.channels.telegram.call import Call
@@ -27,6 +27,7 @@ from bot.content.snapshot import Community
 from bot.conversation.message import Address, Message
 from bot.conversation.texts import texts
 from bot.conversation.worker import Worker
+from bot.understanding.danger import dangerous
 from models.code import looks_like_code
 from models.resident import lose_touch, regain_touch
 from models.store import transaction
@@ -38,9 +39,9 @@ GRACE = 5.0  # seconds the last updates have when the house closes
 class Reception:
     def __init__(self, line: Line, worker: Worker, teller: Teller, hearing: fetch.Hearing) -> None:
         self.line, self._worker, self.teller, self._hearing = line, worker, teller, hearing
-        self.door, self._flood = Door(line), Flood()
+        self.door, self._flood, self._alarms = Door(line), Flood(), Flood()
         self.albums = Albums(line, self._answer)
-        self._groups = Groups(line, self.door)
+        self._groups = Groups(line, self.door, teller)
         self._taking: dict[int, asyncio.Future[None]] = {}
 
     async def take(self, update: telegram.Update) -> None:
@@ -67,11 +68,11 @@ class Reception:
                 await self._groups.move(moved)
             case Said(sender=sender) as said if sender.private:
                 await self._said(said)
-            case Said() as said:
+            case Said() as said if self._groups.meant(said) and not self._crowded(said):
                 await self._groups.hear(said)
 
     async def _said(self, said: Said) -> None:
-        if said.other == "nothing" or self._too_fast(said.sender):
+        if said.other == "nothing" or self._too_fast(said.sender, said.text):
             return
         visit = await asyncio.to_thread(self.door.look, said.sender.user)
         caller = self.door.let_in(visit, said.sender.language)
@@ -86,21 +87,32 @@ class Reception:
         sender = Address("telegram", community.slug, said.sender.user)
         if not said.album:
             await self.albums.finish(said.sender.user)
+        excuse: list[Call] = []
         try:
-            text = said.text or (await self._hearing.words(said.voice) if said.voice else "")
-            ref = await self._hearing.photo(community.id, sender, caller.language, said.photo) if said.photo else ""
+            text, ref = await self._listened(said, sender, caller)
         except fetch.NotHeard as reason:
-            return self.teller.also(said.sender.chat, plain_call(words(f"telegram.{reason}")))
-        if said.other:
-            known = f"telegram.cannot_{said.other}"
-            return self.teller.also(said.sender.chat, plain_call(words(known if known in words else "telegram.cannot")))
-        if said.album and ref:
-            return await self.albums.add(community.id, sender, said.album, said.update_id, ref, text)
+            known = f"telegram.{reason}"
+            text, ref, excuse = said.text, "", [plain_call(words(known if known in words else "telegram.cannot"))]
+            if not dangerous(text) and not (text and said.album and not said.other):
+                return self.teller.also(said.sender.chat, *excuse)
+        if said.album and not said.other:
+            await self.albums.add(community.id, sender, said.album, said.update_id, ref, text)
+            return self.teller.also(said.sender.chat, *excuse)
         choice, text = _asked(said, text, self.line.communities())
         name = f"{self.line.account.id}:{name or said.update_id}"
         media = (ref,) if ref else ()
         message = Message(name, sender, text, choice, "", media, said.place, caller.language, owed=True)
         await self._answer(community.id, message)
+        self.teller.also(said.sender.chat, *excuse)
+
+    async def _listened(self, said: Said, sender: Address, caller: Caller) -> tuple[str, str]:
+        """The words and the reference of the photo; raises NotHeard, and fetches nothing of what we cannot hear."""
+        if said.other:
+            raise fetch.NotHeard(f"cannot_{said.other}")
+        text = said.text or (await self._hearing.words(said.voice) if said.voice else "")
+        if not said.photo:
+            return text, ""
+        return text, await self._hearing.photo(caller.community.id, sender, caller.language, said.photo)
 
     async def _answer(self, community_id: int, message: Message) -> bool:
         """Whether it was an answer to what is asked, or opened something: not a tap on an old menu, nor a repeat."""
@@ -160,12 +172,24 @@ class Reception:
             for slug in self.line.account.serves:
                 touch(db, "telegram", slug, moved.sender.user)
 
-    def _too_fast(self, sender: Sender) -> bool:
-        """Whether somebody sends more than the desk can follow; it is said once, and what is too much is not heard."""
-        verdict = self._flood.judge(Address("telegram", "", sender.user), time.monotonic())
+    def _too_fast(self, sender: Sender, text: str = "") -> bool:
+        """Whether somebody sends more than the desk can follow; it is said once, and what is too much is not heard.
+
+        Danger is counted apart: who talked too fast before is heard with it.
+        """
+        verdict = self._judged(sender.user, text)
         if verdict.wait and verdict.tell:
             self.teller.also(sender.chat, plain_call(texts(sender.language)("telegram.slow_down")))
         return verdict.wait > 0
+
+    def _crowded(self, said: Said) -> bool:
+        """Whether somebody, or a whole group, asks more than others should have to read; nothing is said to that."""
+        by_whom = self._judged(said.sender.user, said.text)
+        return by_whom.wait > 0 or self._judged(said.sender.chat, said.text).wait > 0
+
+    def _judged(self, who: str, text: str) -> Verdict:
+        flood = self._alarms if dangerous(text) else self._flood
+        return flood.judge(Address("telegram", "", who), time.monotonic())
 
 
 def _asked(said: Said, text: str, served: Sequence[Community]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import telegram
 from aiohttp import web
 
+from bot.channels.telegram.inbound import read
 from bot.channels.telegram.reception import Reception
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,10 @@ class Webhook:
             raise web.HTTPRequestEntityTooLarge(LARGEST, request.content_length or LARGEST + 1)
         try:
             update = telegram.Update.de_json(json.loads(body), self.reception.line.bot)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as failure:
+            read(update, self.reception.line.account.username)  # what has odd types in it shows them here
+            if not isinstance(update.update_id, int):
+                raise TypeError("update_id")
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError, RecursionError) as failure:
             log.warning("an update that cannot be read: %s", type(failure).__name__)
             raise web.HTTPBadRequest from None
         try:
