@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("turns", "reminders", "broadcast")
+NAMES = ("turns", "reminders", "broadcast", "wechat")
 
 
 def main() -> int:

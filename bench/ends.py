@@ -19,9 +19,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], port: int, *, python: str = sys.executable, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server, once it listens; stopped at the end."""
-    server = subprocess.Popen([sys.executable, "-m", *command], env=os.environ | settings, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([python, "-m", *command], env=os.environ | settings, stdout=subprocess.DEVNULL)
     try:
         while True:
             try:
