@@ -3,14 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from bot.channels.telegram.bots import BadBots
-from bot.commands import chat, community, doctor, migrate, serve, telegram, worker
+from bot.channels.wechat.given import BadAccounts
 from bot.content.load import BadPack
 from bot.logs import set_up
 from bot.settings import BadSettings, read_settings
 
-COMMANDS = (serve, chat, migrate, community, worker, telegram, doctor)
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,15 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bot", description="邻里坊: a neighbourhood's service desk in a chat"
     )
     chosen = parser.add_subparsers(metavar="command", required=True)
-    for command in COMMANDS:
-        command.describe(chosen)
-    asked = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    only = [name for name in given[:1] if name in COMMANDS]  # the others take a while to load
+    for name in only or COMMANDS:
+        import_module(f"bot.commands.{name}").describe(chosen)
+    asked = parser.parse_args(given)
     try:
         settings = read_settings()
         set_up(settings.log_level)
         status: int = asked.run(asked, settings)
         return status
-    except (BadSettings, BadPack, BadBots) as problem:
+    except (BadSettings, BadPack, BadBots, BadAccounts) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

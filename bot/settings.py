@@ -15,6 +15,8 @@ from bot.channels.telegram.tokens import read_tokens
 
 PREFIX = "LINLIFANG_"
 TELEGRAM = "https://api.telegram.org"
+WECHAT, WECHAT_OPEN = "https://api.weixin.qq.com", "https://open.weixin.qq.com"
+WECOM = "https://qyapi.weixin.qq.com"
 PAGE = r"^https?://[^/\s]+(/\S*[^/\s])?$"
 NOTHING = SecretStr("")
 
@@ -37,6 +39,13 @@ class Settings(BaseSettings):
     telegram_api: str = Field(TELEGRAM, pattern=PAGE, description="The Bot API server")
     telegram_local: bool = Field(False, description="Whether that server runs beside us in its --local mode")
     telegram_proxy: SecretStr = Field(NOTHING, description="The way to Telegram: http://…, https://… or socks5://…")
+    wechat_accounts_file: Path | None = Field(None, description="WeChat accounts in a TOML file")
+    wechat_api: str = Field(WECHAT, pattern=PAGE, description="The API server of WeChat")
+    wechat_open: str = Field(WECHAT_OPEN, pattern=PAGE, description="Where WeChat lets its users log in to pages")
+    wecom_corp: str = Field("", pattern=r"^[A-Za-z0-9_-]*$", description="The id of the corporation in WeCom")
+    wecom_agent: int = Field(0, ge=0, description="The number of our app there")
+    wecom_secret_file: Path | None = Field(None, description="A file with the app's Secret, Token and EncodingAESKey")
+    wecom_api: str = Field(WECOM, pattern=PAGE, description="The API server of WeCom")
     secret_key_file: Path = Field(Path("var/secret.key"), description="What seals the tokens kept in the store")
     transcriber_url: str = Field("", pattern=rf"^$|{PAGE}", description="Turns voice messages into words")
     transcriber_key: SecretStr = Field(NOTHING, description="The transcriber's key")

@@ -28,10 +28,12 @@ from models.outbox import Push
 from models.resident import Resident
 from models.store import connect, reading, transaction
 from models.telegram_bot import TelegramBot, bots
+from models.wechat_account import WechatAccount, note_trouble, wechat_accounts
 from tests.conftest import ROOT, Chat, named
 from tests.fakes.telegram import FakeTelegram
+from tests.fakes.wechat import FakeWechat
 
-COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "doctor")
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor")
 HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -839,3 +841,222 @@ async def test_doctor_counts_what_no_bot_can_send(office: Office, chat: Chat) ->
     assert told.returncode == 1
     assert "missing  2 messages wait for Telegram in baoshi, which no bot serves\n" in told.stdout
     assert "in hongmei" not in told.stdout
+
+
+# wechat
+
+RED, BLUE = "wx1111111111111111", "wx2222222222222222"
+APP_SECRET, LETTER_TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "linlifangtoken"
+AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+TYPED = f"{APP_SECRET}\n{LETTER_TOKEN}\n{AES_KEY}\n"
+
+
+class WechatOffice:
+    """An operator at the command line, and the WeChat that answers there."""
+
+    def __init__(self, fake: FakeWechat, here: Run, place: Path) -> None:
+        self.fake, self._here, self._settings = fake, here, {"wechat_api": fake.url}
+        self.store = connect(f"sqlite:///{place}/store.db")
+
+    async def does(self, *arguments: str | Path, said: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        given = self._settings | {"secret_key_file": "secret.key"} | settings
+        done = await asyncio.to_thread(self._here, *arguments, said=said, **given)
+        quiet(done)
+        assert APP_SECRET not in done.stdout + done.stderr
+        assert "--show" in arguments or LETTER_TOKEN not in done.stdout + done.stderr
+        return done
+
+    async def wechat(self, *arguments: str | Path, **more: str) -> "subprocess.CompletedProcess[str]":
+        return await self.does("wechat", *arguments, **more)
+
+    async def adds(self, appid: str, *slugs: str, kind: str = "service", said: str = TYPED) -> None:
+        done = await self.wechat("add", ",".join(slugs), "--appid", appid, "--kind", kind, said=said)
+        assert done.returncode == 0, done.stderr
+
+    def rows(self) -> dict[str, WechatAccount]:
+        with reading(self.store, None) as db:
+            return {row.appid: row for row in wechat_accounts(db)}
+
+
+@pytest.fixture
+async def bureau(here: Run, place: Path, furnished: None) -> AsyncIterator[WechatOffice]:
+    async with FakeWechat() as fake:
+        for appid in (RED, BLUE):
+            fake.add_account(appid, APP_SECRET, token=LETTER_TOKEN, aes_key=AES_KEY)
+        bureau = WechatOffice(fake, here, place)
+        yield bureau
+        bureau.store.dispose()
+
+
+async def test_an_account_is_added_by_its_secrets_which_are_sealed(bureau: WechatOffice, place: Path) -> None:
+    added = await bureau.wechat("add", "hongmei", "--appid", RED, "--kind", "service", "--name", "红梅", said=TYPED)
+    assert (added.returncode, added.stdout.splitlines()[0]) == (0, f"红梅 ({RED}) serves hongmei")
+    assert "python -m bot wechat check --show" in added.stdout
+    assert (place / "secret.key").stat().st_mode & 0o777 == 0o600
+    for secret in (APP_SECRET, LETTER_TOKEN, AES_KEY):
+        assert not [file for file in place.iterdir() if secret.encode() in file.read_bytes()]
+    before = bureau.rows()[RED]
+    await bureau.adds(RED, "baoshi", kind="subscription", said=f"{APP_SECRET}\n")  # the rest stays as it was
+    row = bureau.rows()[RED]
+    assert (row.name, row.kind.name, row.serves) == ("红梅", "SUBSCRIPTION", ["baoshi", "hongmei"])
+    assert row.sealed_secret != before.sealed_secret
+    shown = await bureau.wechat("check", "--show", public_url="https://linli.example")
+    assert f"  Token: {LETTER_TOKEN}\n  EncodingAESKey: {AES_KEY}\n" in shown.stdout
+
+
+async def test_token_and_key_are_made_where_none_are_given(bureau: WechatOffice) -> None:
+    await bureau.adds(RED, "hongmei", said=APP_SECRET)
+    shown = await bureau.wechat("check", "--show", public_url="https://linli.example")
+    assert shown.returncode == 0, shown.stderr
+    assert f"  URL: https://linli.example/wechat/{RED}\n" in shown.stdout
+    assert re.search(r"  Token: \w{32}\n  EncodingAESKey: \w{43}\n  消息加解密方式: 安全模式\n", shown.stdout)
+    assert shown.stdout.endswith("WeChat lets us in\n")
+    told = await bureau.wechat("check")
+    assert (told.returncode, "--show" in told.stdout) == (1, True)
+    assert "LINLIFANG_PUBLIC_URL is not set" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("community", "appid", "said", "told"),
+    [
+        ("nowhere", RED, TYPED, "no community nowhere; there are: hongmei, baoshi"),
+        ("hongmei", "hongmei", TYPED, "an AppID begins with wx"),
+        ("hongmei", RED, "", "an AppSecret is 32 letters"),
+        ("hongmei", RED, "hunter2\n", "an AppSecret is 32 letters"),
+        ("hongmei", RED, f"{APP_SECRET}\nhunter2!\n", "a Token is 3 to 32"),
+        ("hongmei", RED, f"{APP_SECRET}\n\nhunter2\n", "an EncodingAESKey is 43"),
+        ("hongmei", RED, f"{APP_SECRET[:-1]}f\n", "WeChat does not know this AppSecret"),
+        ("hongmei", "wx3333333333333333", TYPED, "WeChat does not know this AppID"),
+    ],
+)
+async def test_an_account_that_cannot_be_added(
+    bureau: WechatOffice, community: str, appid: str, said: str, told: str
+) -> None:
+    done = await bureau.wechat("add", community, "--appid", appid, "--kind", "service", said=said)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(told)
+    assert "hunter2" not in done.stderr
+    assert bureau.rows() == {}
+
+
+async def test_the_address_to_let_in_is_named(bureau: WechatOffice) -> None:
+    bureau.fake.whitelist = {"203.0.113.9"}
+    done = await bureau.wechat("add", "hongmei", "--appid", RED, "--kind", "service", said=TYPED)
+    assert "WeChat does not let us in from 127.0.0.1: enter it at 设置与开发 → 基本配置 → IP白名单" in done.stderr
+    await bureau.fake.go_away()
+    done = await bureau.wechat("add", "hongmei", "--appid", RED, "--kind", "service", said=TYPED)
+    assert f"{bureau.fake.url} does not do it: stable_token: no connection" in done.stderr
+    assert bureau.rows() == {}
+
+
+async def test_wechat_is_switched_on_and_off(bureau: WechatOffice) -> None:
+    await bureau.adds(RED, "hongmei")
+    await bureau.adds(BLUE, "baoshi", kind="passive")
+    taken = await bureau.wechat("on", "baoshi", "--account", RED)
+    assert (taken.returncode, taken.stderr) == (1, f"baoshi: served by {BLUE} already\n")
+    off = await bureau.wechat("off", "baoshi")
+    assert off.stdout.startswith(f"{BLUE} serves baoshi no more")
+    assert (await bureau.wechat("off", "baoshi")).stderr == "WeChat is off for baoshi already\n"
+    listed = (await bureau.wechat("list")).stdout
+    assert f"{RED}: hongmei; service; safe mode; secrets sealed in the store\n" in listed
+    assert f"{BLUE}: serves nobody; passive; " in listed
+    assert "off: baoshi\n" in listed
+    assert (await bureau.wechat("on", "baoshi", "--account", RED)).stdout == f"{RED} serves baoshi\n"
+    assert (await bureau.wechat("remove", BLUE)).stdout.startswith(f"{BLUE} is forgotten here")
+    assert {appid: row.serves for appid, row in bureau.rows().items()} == {RED: ["baoshi", "hongmei"]}
+    for wrong in (("on", "baoshi", "--account", BLUE), ("on", "nowhere", "--account", RED), ("remove", BLUE)):
+        assert (await bureau.wechat(*wrong)).returncode == 1
+
+
+async def test_what_the_file_gives_is_changed_there(bureau: WechatOffice, place: Path) -> None:
+    secrets = f"secret = '{APP_SECRET}'\ntoken = '{LETTER_TOKEN}'\naes_key = '{AES_KEY}'\n"
+    (place / "accounts.toml").write_text(
+        f"[[account]]\nappid = '{RED}'\nkind = 'service'\nserves = ['hongmei']\n{secrets}"
+    )
+    (place / "accounts.toml").chmod(0o600)
+    given = {"wechat_accounts_file": "accounts.toml"}
+    assert f"{RED}: hongmei; service; safe mode; secrets in the file\n" in (await bureau.wechat("list", **given)).stdout
+    add = ("add", "baoshi", "--kind", "service", "--appid")
+    for action in (("off", "hongmei"), ("on", "baoshi", "--account", RED), ("remove", RED), (*add, RED)):
+        done = await bureau.wechat(*action, said=TYPED, **given)
+        assert (done.returncode, "is given by LINLIFANG_WECHAT_ACCOUNTS_FILE" in done.stderr) == (1, True), action
+    (place / "accounts.toml").write_text("[[account]]\n")
+    for command in (("wechat", "list"), ("doctor",)):
+        done = await bureau.does(*command, **given)
+        assert (done.returncode, "account number 1, key appid" in done.stdout + done.stderr) == (1, True), command
+
+
+async def test_the_menu_is_set_shown_and_deleted(bureau: WechatOffice) -> None:
+    await bureau.adds(RED, "hongmei")
+    page = {"public_url": "https://linli.example"}
+    shown = (await bureau.wechat("menu", "show", **page)).stdout
+    assert "    报事报修  /repair\n" in shown
+    assert f"    网页版  https://linli.example/wechat/{RED}/enter?to=hongmei\n" in shown
+    assert bureau.fake.accounts[RED].menu == []
+    assert (await bureau.wechat("menu", "set", **page)).returncode == 0
+    assert len(bureau.fake.accounts[RED].menu) == 3
+    assert bureau.rows()[RED].menu
+    assert (await bureau.wechat("menu", "delete", "--account", RED)).stdout == f"{RED} has no menu\n"
+    assert bureau.fake.accounts[RED].menu == []
+    await bureau.adds(BLUE, "baoshi", kind="passive")
+    refused = await bureau.wechat("menu", "set", "--account", BLUE)
+    assert refused.stderr.startswith(f"{BLUE} has no right to it (自定义菜单")
+
+
+async def test_templates_are_kept_once_they_are_right(bureau: WechatOffice, place: Path) -> None:
+    await bureau.adds(RED, "hongmei")
+    assert f"ok       {RED} has no templates" in (await bureau.does("doctor")).stdout
+    (place / "t.toml").write_text("[reports]\nid = 't1'\nkind = 'template'\nfields = { thing1 = 'text' }\n")
+    done = await bureau.wechat("templates", RED, "t.toml")
+    assert done.stdout.startswith(f"{RED} has templates: t1; ")
+    assert bureau.rows()[RED].templates["reports"]["fields"] == {"thing1": "text"}
+    assert "has no templates" not in (await bureau.does("doctor")).stdout
+    (place / "slip.toml").write_text("[reports]\nid = 't1'\nkind = 'often'\nfields = { thing1 = 'text' }\n")
+    for file, told in (
+        ("slip.toml", f"account {RED}, templates.reports.kind"),
+        ("gone.toml", "gone.toml: No such file"),
+    ):
+        refused = await bureau.wechat("templates", RED, file)
+        assert (refused.returncode, refused.stderr.startswith(told)) == (1, True), refused.stderr
+    assert bureau.rows()[RED].templates["reports"]["kind"] == "template"
+
+
+async def test_a_poster_is_drawn(bureau: WechatOffice, place: Path) -> None:
+    await bureau.adds(RED, "hongmei")
+    done = await bureau.wechat("poster", "hongmei", "events", "-o", "events.png")
+    assert done.stdout == f"events.png: who scans it comes to hongmei-events on {RED}\n"
+    assert (place / "events.png").read_bytes().startswith(b"\x89PNG")
+    assert list(bureau.fake.accounts[RED].scenes.values()) == ["hongmei-events"]
+    for wrong, told in (
+        (("baoshi",), "WeChat is off for baoshi"),
+        (("hongmei", "nowhere"), "no service or place nowhere"),
+    ):
+        refused = await bureau.wechat("poster", *wrong, "-o", "x.png")
+        assert (refused.returncode, refused.stderr.startswith(told)) == (1, True)
+
+
+async def test_doctor_goes_through_the_steps_of_wechat(bureau: WechatOffice, place: Path) -> None:
+    assert "ok       WeChat is off (" in (await bureau.does("doctor")).stdout
+    await bureau.adds(RED, "hongmei", kind="subscription")
+    told = await bureau.does("doctor")
+    assert told.returncode == 1
+    assert "missing  LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to" in told.stdout
+    told = await bureau.does("doctor", public_url="https://linli.example")
+    assert told.returncode == 0, told.stdout
+    assert f"ok       {RED}: WeChat lets us in; it serves hongmei\n" in told.stdout
+    assert f"ok       {RED} (subscription) lacks rights: these are for verified service accounts" in told.stdout
+    assert "ok         模板消息: nothing reaches" in told.stdout
+    assert "客服消息" not in told.stdout
+    assert f"ok       {RED} has no menu yet" in told.stdout
+    assert "ok       WeChat is off for baoshi" in told.stdout
+    with transaction(bureau.store, None, datetime(2026, 11, 25, 4, tzinfo=UTC)) as db:
+        note_trouble(db, RED, "the account has no right to media/upload")
+    told = await bureau.does("doctor", public_url="https://linli.example")
+    assert f"missing  {RED}: at Wed 25 Nov 12:00: the account has no right to media/upload\n" in told.stdout
+    bureau.fake.whitelist = {"203.0.113.9"}
+    assert f"missing  {RED}: WeChat does not let us in from 127.0.0.1" in (await bureau.does("doctor")).stdout
+    (place / "secret.key").unlink()
+    assert (
+        f"missing  WeChat: the secrets of {RED}: the key secret.key cannot be read"
+        in (await bureau.does("doctor")).stdout
+    )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,8 @@ def test_links_and_images_resolve(path: Path) -> None:
 def test_commands_are_understood(path: Path) -> None:
     parser = argparse.ArgumentParser()
     chosen = parser.add_subparsers(required=True)
-    for command in COMMANDS:
-        command.describe(chosen)
+    for name in COMMANDS:
+        import_module(f"bot.commands.{name}").describe(chosen)
     for line in read(path).splitlines():
         for asked in re.findall(r"python -m bot( [a-z][^`#\n]*)", line):
             try:
@@ -144,6 +145,15 @@ def test_symptoms_of_telegram_are_what_the_program_says() -> None:
     for symptom in shown:
         ours = all(piece.strip(" ,") in program for piece in symptom.split("…"))
         assert ours or any(re.search(pattern, symptom) for pattern, _ in HINTS), symptom
+
+
+def test_symptoms_of_wechat_are_what_the_program_says() -> None:
+    table = read(ROOT / "docs/wechat.md").partition("## When something is wrong")[2]
+    first = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
+    shown = [words for cell in first for words in re.findall("`([^`/]+)`", cell)]
+    program = "".join(read(path) for path in (ROOT / "bot").rglob("*.py"))
+    assert len(shown) > 8
+    assert not [symptom for symptom in shown if symptom not in program]
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=named)

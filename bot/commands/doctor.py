@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.commands import NOT_CURRENT, no_answer
 from bot.commands.telegram_checks import telegram_checks
+from bot.commands.wechat_checks import wechat_checks
 from bot.content.snapshot import Communities
 from bot.settings import Settings
 from models.resident import workers
@@ -63,6 +64,7 @@ def _channels(engine: Engine, settings: Settings) -> Iterator[tuple[bool, str]]:
     try:
         if is_current(engine):
             yield from telegram_checks(engine, settings)
+            yield from wechat_checks(engine, settings)
     except SQLAlchemyError:
         return  # said already
     if settings.transcriber_url:

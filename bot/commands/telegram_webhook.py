@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.channels.telegram.bots import TelegramAccount, known_bots
-from bot.channels.telegram.inbound import WANTED
+from bot.channels.telegram.call import WANTED
 from bot.commands import Slip
 from bot.commands.telegram_api import ask, delete_webhook, webhook_info
 from bot.conversation.desk import Desk

@@ -1,0 +1,101 @@
+"""What doctor says of WeChat: each step of docs/wechat.md."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiohttp import ClientSession
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from bot.channels import Refused, TryLater, Unreachable
+from bot.channels.wechat.accounts import Account, known_accounts
+from bot.channels.wechat.api import Api
+from bot.channels.wechat.given import BadAccounts, Corp, known_corp
+from bot.channels.wechat.notices import read_templates
+from bot.channels.wechat.rights import WITHOUT, missing, remedy
+from bot.channels.wecom.api import Api as Wecom
+from bot.commands.wechat_api import NoAnswer, ask
+from bot.conversation.texts import civil
+from bot.logs import discreet
+from bot.seal import is_private
+from bot.settings import Settings
+from models.community import Community
+from models.store import reading
+from models.wechat_account import WechatAccount, account_name, wechat_accounts
+
+Line = tuple[bool, str]
+
+
+def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
+    try:
+        accounts, corp = known_accounts(engine, settings), known_corp(settings)
+    except BadAccounts as failure:
+        yield False, f"WeChat: {failure}"
+        return
+    with reading(engine, None) as db:
+        rows = {row.appid: row for row in wechat_accounts(db)}
+        slugs = list(db.exec(select(Community.slug).order_by(col(Community.id))))
+    if corp:
+        yield from _wecom(corp, settings)
+    if not rows:
+        yield True, "WeChat is off (docs/wechat.md says how to switch it on)"
+        return
+    if settings.wechat_accounts_file:
+        yield _kept(settings.wechat_accounts_file)
+    if accounts and not settings.public_url:
+        yield False, "LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to, on port 80 or 443"
+    for account in accounts:
+        yield from _account(engine, account, rows[account.appid], settings)
+    known = {account.appid for account in accounts}
+    yield from (
+        (False, f"{account_name(row)} has no secret here; {', '.join(row.serves)} cannot be reached by it")
+        for row in rows.values()
+        if row.appid not in known and row.serves
+    )
+    served = {slug for account in accounts for slug in account.serves}
+    if off := [slug for slug in slugs if slug not in served]:
+        yield True, f"WeChat is off for {', '.join(off)} (`python -m bot wechat on`)"
+
+
+def _wecom(corp: Corp, settings: Settings) -> Iterator[Line]:
+    async def ask() -> None:
+        async with ClientSession() as session:
+            await Wecom(corp, session, settings.wecom_api).try_secret()
+
+    if settings.wecom_secret_file:
+        yield _kept(settings.wecom_secret_file)
+    try:
+        asyncio.run(ask())
+    except (TryLater, Unreachable, Refused) as failure:
+        yield False, f"WeCom: {discreet(str(failure))}"
+    else:
+        yield True, f"WeCom lets us in; its messages come to {settings.address}/wecom/{corp.corpid}"
+
+
+def _kept(file: Path) -> Line:
+    if is_private(file):
+        return True, f"{file} is kept from others"
+    return False, f"{file} may be read by anybody on this machine: chmod 600 {file}"
+
+
+def _account(engine: Engine, account: Account, row: WechatAccount, settings: Settings) -> Iterator[Line]:
+    try:
+        ask(settings, engine, account, Api.try_secret)
+        yield True, f"{account.called}: WeChat lets us in; it serves {', '.join(account.serves) or 'nobody'}"
+    except NoAnswer as failure:
+        yield False, f"{account.called}: {failure}"
+    if row.trouble and row.trouble_at:
+        yield False, f"{account.called}: at {civil(row.trouble_at, 'en')}: {row.trouble}"
+    try:
+        if account.rights.templates and not read_templates(account.called, account.templates):
+            yield True, f"{account.called} has no templates: nothing reaches who has been silent for 48 hours"
+    except BadAccounts as failure:
+        yield False, str(failure)
+    if account.plain:
+        yield True, f"{account.called} takes messages in plain: for a test account alone"
+    if lacking := missing(account.rights):
+        yield True, f"{account.called} ({account.kind.name.lower()}) lacks rights: {remedy(account.kind)}"
+        yield from ((True, f"  {WITHOUT[right]}") for right in lacking)
+    if account.rights.menu and not row.menu:
+        yield True, f"{account.called} has no menu yet: `serve` makes it, or `python -m bot wechat menu set`"

@@ -1,0 +1,67 @@
+"""What the operator enters at mp.weixin.qq.com, and whether WeChat lets us in."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.channels.wechat.accounts import Account, known_accounts
+from bot.channels.wechat.answers import BASICS
+from bot.channels.wechat.api import Api
+from bot.commands import Slip
+from bot.commands.wechat_api import NoAnswer, ask
+from bot.conversation.desk import Desk
+from bot.settings import Settings
+
+HIDDEN = "(`--show` prints it)"
+NO_ADDRESS = "LINLIFANG_PUBLIC_URL is not set: WeChat brings messages to an address on port 80 or 443"
+
+
+def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -> None:
+    check = actions.add_parser("check", help="what to enter at mp.weixin.qq.com, and whether WeChat lets us in")
+    check.add_argument("--account", metavar="APPID", default="", help="only this account; all, if left out")
+    check.add_argument("--show", action="store_true", help="print Token and EncodingAESKey too")
+    check.set_defaults(run=run, act=_check)
+
+
+def chosen(name: str, settings: Settings, desk: Desk) -> list[Account]:
+    """The account of this AppID or name, or all."""
+    accounts = known_accounts(desk.engine, settings)
+    found = [account for account in accounts if name in ("", account.appid, account.name)]
+    if not found:
+        there = ", ".join(account.called for account in accounts) or "none yet: see `wechat add`"
+        raise Slip(f"no account {name or 'to ask'}; there are: {there}")
+    return found
+
+
+def _check(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
+    status = 0
+    for account in chosen(asked.account, settings, desk):
+        print(f"{account.called}, at mp.weixin.qq.com, {BASICS}:")
+        for what, value in _entries(account, settings, show=asked.show):
+            print(f"  {what}: {value}")
+        try:
+            ask(settings, desk.engine, account, Api.try_secret)
+            print("WeChat lets us in")
+        except NoAnswer as failure:
+            print(failure, file=sys.stderr)
+            status = 1
+    if not settings.public_url:
+        print(NO_ADDRESS, file=sys.stderr)
+        status = 1
+    return status
+
+
+def _entries(account: Account, settings: Settings, *, show: bool) -> list[tuple[str, str]]:
+    def told(secret: SecretStr) -> str:
+        return (secret.get_secret_value() if show else HIDDEN) or "none, in plain mode"
+
+    return [
+        ("URL", f"{settings.address}{account.path}"),
+        ("Token", told(account.token)),
+        ("EncodingAESKey", told(account.aes_key)),
+        ("消息加解密方式", "明文模式" if account.plain else "安全模式"),
+        ("IP白名单", "the address this machine calls from; WeChat names it when it turns a call away"),
+    ]
