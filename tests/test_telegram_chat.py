@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -42,7 +43,7 @@ async def house(store_url: str, tmp_path: Path, serves: str, monkeypatch: pytest
             yield house
 
 
-def rows(house: House, kind: type) -> list:  # type: ignore[type-arg]
+def rows(house: House, kind: type[Any]) -> list[Any]:
     with reading(house.desk.engine, None) as db:
         return list(db.exec(select(kind)))
 
@@ -151,6 +152,22 @@ class TestAlliance:
         await answer(zhang, asked, "您好，这里是")
         here = [a.community_id for a in rows(house, Account) if a.channel == "telegram"]
         assert sorted(here) == sorted(house.desk.communities[s].id for s in ("hongmei", "baoshi"))
+
+    async def test_an_old_button_of_another_community_changes_nothing_here(self, house: House) -> None:
+        zhang = house.newcomer()
+        await zhang.start(house.bot, "hongmei")
+        await zhang.tap(AGREE, await zhang.sees_button(AGREE), wait=True)
+        old = await zhang.sees_button("报事报修")
+        asked = await answer(zhang, await zhang.start(house.bot, "baoshi"), AGREE)
+        await zhang.tap(AGREE, asked, wait=True)
+        await answer(zhang, asked, "您好，这里是")
+        await zhang.tap("报事报修", old, wait=True)
+        told = await zhang.sees("那是红梅社区的消息", fresh=True)
+        assert told.labels == ["红梅社区"]
+        heard = [h.said["text"] for h in rows(house, Heard)]
+        assert "报事报修" not in heard
+        await zhang.tap("红梅社区", told, wait=True)
+        await answer(zhang, told, AGREE)
 
     async def test_a_link_to_nowhere_asks_which(self, house: House) -> None:
         zhang = house.newcomer()

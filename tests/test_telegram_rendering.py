@@ -158,21 +158,21 @@ def choices(*labels: str) -> tuple[Choice, ...]:
 
 def test_two_short_labels_a_row_and_long_ones_alone() -> None:
     zh = texts("zh")
-    assert rows(inline(choices("报事报修", "活动", "红梅社区小饭桌", "我的", "更多"), zh)) == [
+    assert rows(inline(choices("报事报修", "活动", "红梅社区小饭桌", "我的", "更多"), zh, 1)) == [
         ["报事报修", "活动"],
         ["红梅社区小饭桌"],
         ["我的"],
         ["更多"],
     ]
-    assert rows(inline(choices("1", "2", "3"), zh)) == [["1", "2"], ["3"]]
-    assert rows(inline(choices("一", "更多"), zh)) == [["一"], ["更多"]]
-    assert inline((), zh) is None
+    assert rows(inline(choices("1", "2", "3"), zh, 1)) == [["1", "2"], ["3"]]
+    assert rows(inline(choices("一", "更多"), zh, 1)) == [["一"], ["更多"]]
+    assert inline((), zh, 1) is None
 
 
 def test_labels_that_look_alike_are_numbered() -> None:
     long = "在小区北门和南门各装一盏太阳能路灯，费用从公共收益里出"
     (first,), (second,), (third,) = rows(
-        inline(choices(f"{long}甲", f"{long}乙", "都不装，先把现有的修好再说"), texts("zh"))
+        inline(choices(f"{long}甲", f"{long}乙", "都不装，先把现有的修好再说"), texts("zh"), 1)
     )
     assert first.startswith("1. 在小区")
     assert second.startswith("2. 在小区")
@@ -181,7 +181,7 @@ def test_labels_that_look_alike_are_numbered() -> None:
 
 
 def test_no_more_buttons_than_telegram_takes() -> None:
-    assert sum(map(len, rows(inline(choices(*map(str, range(130))), texts("zh"))))) == 100
+    assert sum(map(len, rows(inline(choices(*map(str, range(130))), texts("zh"), 1)))) == 100
 
 
 STANDING = re.compile(r'f"/([\w.]+|[\w.]*\{\w+\}) (\w+)=\{([^}]*)\}"')
@@ -257,7 +257,7 @@ def test_every_menu_fits(desk: Desk, slug: str) -> None:
     assert len({c.value for reply in seen for c in reply.choices if c.value.startswith("/")}) > 40
     look = a_look(chat.community)
     for reply in seen:
-        below = inline(reply.choices, look.texts)
+        below = inline(reply.choices, look.texts, 12)
         buttons = [button for row in below.inline_keyboard for button in row] if below else []
         assert len(buttons) == len(reply.choices)  # none was left out
         assert all(1 <= len(str(b.callback_data).encode()) <= DATA for b in buttons)

@@ -57,4 +57,6 @@ def _merged(header: str, line: str, card: Card | None) -> str:
 def _shown(text: str, choices: Sequence[Choice], look: Look, message: int | None) -> Call:
     """The header stands out: it is ours, no words of a resident's are ever in it."""
     header, _, rest = text.partition("\n")
-    return text_call(f"<b>{escaped(header)}</b>\n{escaped(rest)}", inline(choices, look.texts), message)
+    return text_call(
+        f"<b>{escaped(header)}</b>\n{escaped(rest)}", inline(choices, look.texts, look.community.id), message
+    )

@@ -12,7 +12,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bot.channels.telegram.call import Call
 from bot.channels.telegram.doorstep import Doorstep
-from bot.channels.telegram.inbound import Said
+from bot.channels.telegram.inbound import Said, Tapped
 from bot.channels.telegram.line import Line
 from bot.channels.telegram.render import text_call
 from bot.channels.telegram.wording import escaped
@@ -103,6 +103,16 @@ class Door:
             for n in range(0, len(names), 2)
         ]
         return _prompt(words("telegram.which_community"), rows, reply_to)
+
+    def elsewhere(self, tapped: Tapped, caller: Caller) -> list[Call]:
+        """A button of another community changes nothing here: its number of a report is somebody else's."""
+        theirs = next((c for c in self._line.communities() if c.id == tapped.community_id), None)
+        words = caller.community.texts(caller.language)
+        if theirs is None:
+            return [plain_call(words("talk.stale"))]
+        name = words.show(theirs.pack.community.name.model_dump())
+        rows = [[InlineKeyboardButton(name, callback_data=f"{ENTER}{theirs.slug}")]]
+        return [_prompt(words("telegram.elsewhere", name=name), rows, None)]
 
     def ask_consent(self, community: Community, language: str, reply_to: int | None = None) -> Call:
         words = community.texts(language)

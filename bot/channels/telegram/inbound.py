@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import telegram
 
+from bot.channels.telegram.keyboards import opened
 from bot.conversation.message import Place
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s+|$)")
@@ -44,6 +45,7 @@ class Tapped:
     query_id: str
     value: str
     label: str = ""
+    community_id: int | None = None  # whose button it was, where it says so
     message: telegram.Message | None = None  # None for one too old for Telegram to show
     original: Said | None = None  # what the tapped message replied to
 
@@ -173,4 +175,5 @@ def _tapped(update_id: int, query: telegram.CallbackQuery, username: str) -> Tap
     if first is not None and first.from_user is not None and not first.from_user.is_bot:
         heard = _said(update_id, first, username, edited=False)
         original = heard if isinstance(heard, Said) else None
-    return Tapped(update_id, sender, query.id, query.data, label, message, original)
+    community_id, value = opened(query.data)
+    return Tapped(update_id, sender, query.id, value, label, community_id, message, original)

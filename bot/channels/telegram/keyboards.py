@@ -21,17 +21,28 @@ def stands_in(want: Want | None) -> bool:
     return want in ("place", "phone")
 
 
-def inline(choices: Sequence[Choice], texts: Texts) -> InlineKeyboardMarkup | None:
+def carried(community_id: int, value: str) -> str:
+    """What a button brings back: the choice, and whose it is; numbers of reports are a community's own."""
+    return f"{community_id}~{value}"
+
+
+def opened(data: str) -> tuple[int | None, str]:
+    """The community and the choice a button carried; None for what names no community."""
+    number, between, value = data.partition("~")
+    return (int(number), value) if between and number.isdecimal() and len(number) < 10 else (None, data)
+
+
+def inline(choices: Sequence[Choice], texts: Texts, community_id: int) -> InlineKeyboardMarkup | None:
     """The choices below a message, at most two in a row; what turns the page stands by itself at the end.
 
     A choice that carries more than DATA is left out; its words can still be said. No service builds one.
     """
-    fit = [c for c in choices if len(c.value.encode()) <= DATA][:MOST]
+    fit = [c for c in choices if len(carried(community_id, c.value).encode()) <= DATA][:MOST]
     labels = _labels([c.label for c in fit])
     rows: list[list[InlineKeyboardButton]] = []
     open_row = False
     for label, choice in zip(labels, fit, strict=True):
-        button = InlineKeyboardButton(label, callback_data=choice.value)
+        button = InlineKeyboardButton(label, callback_data=carried(community_id, choice.value))
         short = columns(label) <= SHORT and choice.label != texts("talk.more")
         if short and open_row:
             rows[-1].append(button)

@@ -130,6 +130,8 @@ class Reception:
         if caller is None:
             said = tapped.original or Said(tapped.update_id, tapped.sender, 0)
             return await self._done(tapped, *self.door.greet(said, self.door.wanted(said, visit)))
+        if tapped.community_id not in (None, caller.community.id):
+            return await self._done(tapped, *self.door.elsewhere(tapped, caller), heard=False)
         sender = Address("telegram", caller.community.slug, tapped.sender.user)
         name = f"{self.line.account.id}:{tapped.update_id}"
         message = Message(name, sender, "", tapped.value, tapped.label, (), None, caller.language, owed=True)

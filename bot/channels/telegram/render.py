@@ -98,7 +98,7 @@ def _markup(reply: Reply, look: Look) -> Markup | None:
         return to_private(look.deep_link, look.texts) if reply.choices or reply.want else None
     if reply.want is not None and stands_in(reply.want):
         return asking(reply.want, reply.choices, look.texts)
-    below = inline(reply.choices, look.texts)
+    below = inline(reply.choices, look.texts, look.community.id)
     return ReplyKeyboardRemove() if below is None and look.keyboard else below
 
 

@@ -5,6 +5,7 @@ from telegram.constants import ParseMode
 
 from bot.channels.telegram.call import Call
 from bot.channels.telegram.inbound import Tapped
+from bot.channels.telegram.keyboards import opened
 from bot.channels.telegram.wording import escaped, units
 
 MARK = "→ "
@@ -25,7 +26,7 @@ def marked(tapped: Tapped, *, heard: bool = True) -> list[Call]:
     if message is None or message.reply_markup is None or tapped.value.startswith("/"):
         return []
     rows = [
-        [b for b in row if b.url or str(b.callback_data).startswith("/")]
+        [b for b in row if b.url or opened(str(b.callback_data))[1].startswith("/")]
         for row in message.reply_markup.inline_keyboard
     ]
     left = InlineKeyboardMarkup([row for row in rows if row])
