@@ -29,6 +29,7 @@ PHONE, DESK_WIDTH, SMALLEST = (390, 844), (1280, 800), (320, 640)
 
 pytestmark = [
     pytest.mark.slow,
+    # nobody has to install a browser to try the project; CI does, so there its absence is an error
     pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
 ]
 

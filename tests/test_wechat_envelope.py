@@ -66,6 +66,7 @@ def npm_crypto(tmp_path: Path) -> Path:
     """A folder where node finds the package wechat-crypto; in CI there has to be one."""
     fetched = shutil.which("npm") and subprocess.run(INSTALL, cwd=tmp_path, **RUN)
     if not fetched or fetched.returncode:
+        # a second opinion from another language: worth having in CI, not worth making a newcomer install node
         (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed, or cannot fetch wechat-crypto")
     return tmp_path
 
