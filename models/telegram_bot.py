@@ -7,12 +7,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, delete
 from sqlmodel import JSON, Column, Field, Session, SQLModel, col, select
 
+from models.serving import give_up, take_on
 from models.store import add_once, moment, settle
 from models.visitor import Visitor
-
-
-class AlreadyServed(ValueError):
-    """A community is served by one bot at most; the message names both."""
 
 
 class TelegramBot(SQLModel, table=True):
@@ -66,23 +63,13 @@ def name_bot(db: Session, bot_id: int, username: str) -> None:
 
 def serve(db: Session, bot: TelegramBot, slugs: Iterable[str]) -> None:
     """Switch Telegram on for communities; raises AlreadyServed when another bot serves one of them."""
-    wanted = set(slugs)
-    for other in bots(db):
-        if other.id != bot.id and (both := wanted & set(other.serves)):
-            raise AlreadyServed(f"{', '.join(sorted(both))}: served by {called(other)} already")
-    if not wanted <= set(bot.serves):
-        bot.serves = sorted({*bot.serves, *wanted})
-        db.add(bot)
+    take_on(bot, bots(db), slugs, called)
+    db.add(bot)
 
 
 def stop_serving(db: Session, slug: str) -> TelegramBot | None:
     """Switch Telegram off for a community; the bot that served it."""
-    for bot in bots(db):
-        if slug in bot.serves:
-            bot.serves = [other for other in bot.serves if other != slug]
-            db.add(bot)
-            return bot
-    return None
+    return give_up(bots(db), slug)
 
 
 def remove_bot(db: Session, bot_id: int) -> None:

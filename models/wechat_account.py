@@ -8,16 +8,13 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import JSON, Column, Field, Session, SQLModel, col, select
 
+from models.serving import give_up, take_on
 from models.store import add_once, checked, moment, settle
 from models.visitor import Visitor
 from models.wechat_follower import WechatFollower
 from models.wechat_late import WechatLate
 
 EARLY = timedelta(minutes=5)  # how long before its end a token is exchanged: until then the next one is not given out
-
-
-class TwoAccounts(ValueError):
-    """A community is served by one account at most; the message names both."""
 
 
 class Kind(IntEnum):
@@ -77,25 +74,15 @@ def add_account(db: Session, appid: str, **settings: Any) -> WechatAccount:
     return row
 
 
-def let_serve(db: Session, row: WechatAccount, slugs: Iterable[str]) -> None:
-    """Switch WeChat on for communities; raises TwoAccounts when another account serves one of them."""
-    wanted = set(slugs)
-    for other in wechat_accounts(db):
-        if other.appid != row.appid and (both := wanted & set(other.serves)):
-            raise TwoAccounts(f"{', '.join(sorted(both))}: served by {account_name(other)} already")
-    if not wanted <= set(row.serves):
-        row.serves = sorted({*row.serves, *wanted})
-        db.add(row)
+def serve(db: Session, row: WechatAccount, slugs: Iterable[str]) -> None:
+    """Switch WeChat on for communities; raises AlreadyServed when another account serves one of them."""
+    take_on(row, wechat_accounts(db), slugs, account_name)
+    db.add(row)
 
 
 def stop_serving(db: Session, slug: str) -> WechatAccount | None:
     """Switch WeChat off for a community; the account that served it."""
-    for row in wechat_accounts(db):
-        if slug in row.serves:
-            row.serves = [other for other in row.serves if other != slug]
-            db.add(row)
-            return row
-    return None
+    return give_up(wechat_accounts(db), slug)
 
 
 def remove_account(db: Session, appid: str) -> None:

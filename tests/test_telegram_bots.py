@@ -12,9 +12,9 @@ from bot.channels.telegram.bots import BadBots, TelegramAccount, known_bots
 from bot.channels.telegram.tokens import BadToken, bot_id, read_lines, read_token, read_tokens
 from bot.seal import BadKey, is_private, seal, unseal
 from bot.settings import BadSettings, Settings, read_settings
+from models.serving import AlreadyServed
 from models.store import reading, transaction
 from models.telegram_bot import (
-    AlreadyServed,
     TelegramBot,
     Visitor,
     add_bot,

@@ -13,18 +13,18 @@ from bot.channels.wechat.given import BadAccounts, given_accounts, known_corp
 from bot.channels.wechat.rights import RIGHTS, WITHOUT, missing, remedy, rights
 from bot.seal import seal
 from bot.settings import Settings
+from models.serving import AlreadyServed
 from models.store import reading, transaction
 from models.visitor import Visitor
 from models.wechat_account import (
     Kind,
-    TwoAccounts,
     WechatAccount,
     account_called,
     add_account,
     enter_account,
-    let_serve,
     note_trouble,
     remove_account,
+    serve,
     stop_serving,
     wechat_accounts,
 )
@@ -66,7 +66,7 @@ def keep(engine: Engine, settings: Settings, appid: str, *slugs: str) -> None:
     sealed = {"sealed_secret": SECRET, "sealed_token": "linlifang", "sealed_aes_key": AES_KEY}
     with transaction(engine, None) as db:
         kept = {name: seal(SecretStr(value), key) for name, value in sealed.items()}
-        let_serve(db, add_account(db, appid, kind=Kind.SERVICE, **kept), slugs)
+        serve(db, add_account(db, appid, kind=Kind.SERVICE, **kept), slugs)
 
 
 def stored(engine: Engine) -> dict[str, list[str]]:
@@ -218,14 +218,14 @@ def test_a_lost_key_is_told(engine: Engine, tmp_path: Path) -> None:
 def test_a_community_is_served_by_one_account_at_most(engine: Engine) -> None:
     with transaction(engine, None) as db:
         one, two = add_account(db, ONE, name="红梅"), add_account(db, TWO)
-        let_serve(db, one, ["hongmei", "baoshi"])
-        let_serve(db, one, ["hongmei"])
-        with pytest.raises(TwoAccounts, match=rf"baoshi: served by 红梅 \({ONE}\) already"):
-            let_serve(db, two, ["baoshi"])
+        serve(db, one, ["hongmei", "baoshi"])
+        serve(db, one, ["hongmei"])
+        with pytest.raises(AlreadyServed, match=rf"baoshi: served by 红梅 \({ONE}\) already"):
+            serve(db, two, ["baoshi"])
         off = stop_serving(db, "baoshi")
         assert off is not None
         assert stop_serving(db, "baoshi") is None
-        let_serve(db, two, ["baoshi"])
+        serve(db, two, ["baoshi"])
     assert stored(engine) == {ONE: ["hongmei"], TWO: ["baoshi"]}
     with reading(engine, None) as db:
         assert [account_called(db, name) for name in (ONE, "红梅")] == [one, one]
@@ -236,7 +236,7 @@ def test_a_community_is_served_by_one_account_at_most(engine: Engine) -> None:
 def test_an_account_added_again_begins_anew_but_for_whom_it_serves(engine: Engine) -> None:
     with transaction(engine, None, NOON) as db:
         row = add_account(db, ONE, sealed_secret="old", menu="told")
-        let_serve(db, row, ["hongmei"])
+        serve(db, row, ["hongmei"])
         row.access_token, row.token_until = "old", NOON
         note_trouble(db, ONE, "no secret")
         note_trouble(db, TWO, "is tried and not kept")

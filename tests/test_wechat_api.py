@@ -26,7 +26,7 @@ from bot.content.snapshot import Communities
 from bot.seal import seal, unseal
 from bot.settings import Settings
 from models.store import reading, transaction
-from models.wechat_account import Kind, WechatAccount, add_account, let_serve, token_or_turn
+from models.wechat_account import Kind, WechatAccount, add_account, serve, token_or_turn
 from tests.conftest import NOON, Clock, both_stores
 from tests.fakes.wechat import FakeWechat
 from tests.fakes.wechat_phone import Phone
@@ -55,7 +55,7 @@ def account(engine: Engine, settings: Settings) -> Account:
     sealed = {"sealed_secret": SECRET, "sealed_token": TOKEN, "sealed_aes_key": AES_KEY}
     with transaction(engine, None) as db:
         kept = {name: seal(SecretStr(value), key) for name, value in sealed.items()}
-        let_serve(db, add_account(db, APPID, name="红梅", kind=Kind.SERVICE, **kept), ["hongmei"])
+        serve(db, add_account(db, APPID, name="红梅", kind=Kind.SERVICE, **kept), ["hongmei"])
     return known_accounts(engine, settings)[0]
 
 

@@ -1,5 +1,6 @@
 """One module a command: `describe` adds it to the command line, `run` does it and returns the exit status."""
 
+import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +10,43 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import open_desk
+from bot.channels.telegram.bots import BadBots
+from bot.channels.telegram.tokens import BadToken
+from bot.channels.wechat.given import BadAccounts
 from bot.conversation.desk import Desk
+from bot.seal import BadKey
 from bot.settings import Settings
+from models.serving import AlreadyServed
 from models.shape import is_current
 from models.store import connect
 
+ALL = "all"
 NOT_CURRENT = "the store is not up to date: run `python -m bot migrate`"
 
 
 class Slip(ValueError):
     """What was asked cannot be done so; the message says why."""
+
+
+def carry_out(asked: argparse.Namespace, settings: Settings) -> int:
+    """Do what was asked of bots or accounts: `asked.act` has the desk; a slip is told in a line."""
+    with ready_desk(settings) as desk:
+        try:
+            status: int = asked.act(asked, settings, desk)
+            return status
+        except (Slip, BadBots, BadToken, BadAccounts, BadKey, AlreadyServed) as problem:
+            print(problem, file=sys.stderr)
+            return 1
+
+
+def wanted(communities: str, desk: Desk) -> list[str]:
+    """The slugs in "hongmei", "hongmei,baoshi" or ALL; raises Slip for one that is not there."""
+    known = [c.slug for c in desk.communities.all()]
+    slugs = known if communities == ALL else communities.split(",")
+    if unknown := [slug for slug in slugs if slug not in known]:
+        there = ", ".join(known) or "none yet: see `community add`"
+        raise Slip(f"no community {', '.join(unknown)}; there are: {there}")
+    return slugs
 
 
 def bring_up_to_date(engine: Engine, revision: str = "head") -> None:

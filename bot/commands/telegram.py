@@ -10,15 +10,14 @@ from pydantic import SecretStr
 from sqlmodel import Session
 
 from bot.channels.telegram.bots import BadBots, given_bots, known_bots, read_private, shares, stored_token, why
-from bot.channels.telegram.tokens import BadToken, bot_id, read_token
-from bot.commands import Slip, ready_desk, telegram_webhook
+from bot.channels.telegram.tokens import bot_id, read_token
+from bot.commands import ALL, Slip, carry_out, telegram_webhook, wanted
 from bot.commands.telegram_api import NoAnswer, ask, delete_webhook, username
 from bot.conversation.desk import Desk
-from bot.seal import BadKey, seal
+from bot.seal import seal
 from bot.settings import Settings
 from models.store import moment, reading, transaction
 from models.telegram_bot import (
-    AlreadyServed,
     TelegramBot,
     add_bot,
     bot_called,
@@ -29,7 +28,6 @@ from models.telegram_bot import (
     stop_serving,
 )
 
-ALL = "all"
 GIVEN = "is given by LINLIFANG_TELEGRAM_TOKENS or its file: say there what it serves"
 NEXT = """\
 Next: (re)start `python -m bot serve`, open the link and write to it. It fetches messages by itself; on a server with
@@ -52,28 +50,16 @@ def describe(commands: Any) -> None:
     remove = actions.add_parser("remove", help="forget a bot, its token, and who agreed to use it")
     remove.add_argument("bot", metavar="USERNAME")
     for action, act in ((add, _add), (listed, _list), (on, _on), (off, _off), (remove, _remove)):
-        action.set_defaults(run=run, act=act)
-    telegram_webhook.describe(actions, run)
-
-
-def run(asked: argparse.Namespace, settings: Settings) -> int:
-    with ready_desk(settings) as desk:
-        try:
-            status: int = asked.act(asked, settings, desk)
-            return status
-        except (Slip, BadBots, BadKey, BadToken, AlreadyServed) as problem:
-            print(problem, file=sys.stderr)
-            return 1
+        action.set_defaults(run=carry_out, act=act)
+    telegram_webhook.describe(actions)
 
 
 def _add(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    known = [c.slug for c in desk.communities.all()]
-    slugs = known if asked.communities == ALL else asked.communities.split(",")
-    _check(slugs, known)
+    slugs = wanted(asked.communities, desk)
     token = _token(asked.token_file)
     if bot_id(token) in {given.id for given in given_bots(settings)}:
         raise Slip(f"this bot {GIVEN}")
-    _check_free(slugs, known, settings)
+    _check_free(slugs, desk, settings)
     name = ask(settings, token, username)
     file = str(asked.token_file.absolute()) if asked.token_file else ""
     sealed = "" if file else seal(token, settings.secret_key_file)
@@ -100,14 +86,9 @@ def _token(file: Path | None) -> SecretStr:
     return read_token(sys.stdin.readline())
 
 
-def _check(slugs: list[str], known: list[str]) -> None:
-    if unknown := [slug for slug in slugs if slug not in known]:
-        there = ", ".join(known) or "none yet: see `community add`"
-        raise Slip(f"no community {', '.join(unknown)}; there are: {there}")
-
-
-def _check_free(slugs: list[str], known: list[str], settings: Settings) -> None:
+def _check_free(slugs: list[str], desk: Desk, settings: Settings) -> None:
     """The store would not say it of a bot that is given and has not been started yet."""
+    known = [c.slug for c in desk.communities.all()]
     given = {slug: number for number, serves in shares(given_bots(settings), known).items() for slug in serves}
     if taken := [slug for slug in slugs if slug in given]:
         raise Slip(f"{', '.join(taken)}: bot {given[taken[0]]} {GIVEN}")
@@ -145,19 +126,19 @@ def _token_of(bot: TelegramBot) -> str:
 
 
 def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    known = [c.slug for c in desk.communities.all()]
-    _check([asked.community], known)
-    _check_free([asked.community], known, settings)
+    slugs = wanted(asked.community, desk)
+    _check_free(slugs, desk, settings)
     with transaction(desk.engine, None) as db:
         bot = _ours(db, asked.bot, settings)
-        serve(db, bot, [asked.community])
-        name, link = called(bot), f"https://t.me/{bot.username}?start={asked.community}"
-    print(f"{name} serves {asked.community}: {link}")
+        serve(db, bot, slugs)
+        name, link = called(bot), f"https://t.me/{bot.username}?start="
+    for slug in slugs:
+        print(f"{name} serves {slug}: {link}{slug}")
     return 0
 
 
 def _off(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    _check_free([asked.community], [c.slug for c in desk.communities.all()], settings)
+    _check_free([asked.community], desk, settings)
     with transaction(desk.engine, None) as db:
         bot = stop_serving(db, asked.community)
     if bot is None:

@@ -4,13 +4,12 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.channels.telegram.bots import TelegramAccount, known_bots
 from bot.channels.telegram.call import WANTED
-from bot.commands import Slip
+from bot.commands import Slip, carry_out
 from bot.commands.telegram_api import ask, delete_webhook, webhook_info
 from bot.conversation.desk import Desk
 from bot.settings import TELEGRAM, Settings
@@ -35,7 +34,7 @@ HINTS = (
 )
 
 
-def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -> None:
+def describe(actions: Any) -> None:
     parser = actions.add_parser("webhook", help="have Telegram bring messages to a public address")
     verbs = parser.add_subparsers(metavar="verb", required=True)
     put = verbs.add_parser("set", help="from now on Telegram brings messages; whoever fetches them stops")
@@ -44,7 +43,7 @@ def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -
     info = verbs.add_parser("info", help="what Telegram says: how many wait, and what went wrong last")
     for verb, act in ((put, _set), (taken, _delete), (info, _info)):
         verb.add_argument("--bot", metavar="USERNAME", default="", help="only this bot; all, if left out")
-        verb.set_defaults(run=run, act=act)
+        verb.set_defaults(run=carry_out, act=act)
 
 
 def _set(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:

@@ -14,27 +14,25 @@ from sqlmodel import Session
 
 from bot.channels.wechat.accounts import Account, known_accounts, opened
 from bot.channels.wechat.api import Api
-from bot.channels.wechat.given import EVERYWHERE, KINDS, BadAccounts, given_accounts, slip
+from bot.channels.wechat.given import EVERYWHERE, KINDS, given_accounts, slip
 from bot.channels.wechat.notices import read_templates
-from bot.commands import Slip, ready_desk, wechat_menu, wechat_page
+from bot.commands import ALL, Slip, carry_out, wanted, wechat_menu, wechat_page
 from bot.commands.wechat_api import ask
 from bot.conversation.desk import Desk
-from bot.seal import BadKey, seal
+from bot.seal import seal
 from bot.settings import Settings
 from models.store import reading, transaction
 from models.wechat_account import (
-    TwoAccounts,
     WechatAccount,
     account_called,
     account_name,
     add_account,
-    let_serve,
     remove_account,
+    serve,
     stop_serving,
     wechat_accounts,
 )
 
-ALL = "all"
 GIVEN = "is given by LINLIFANG_WECHAT_ACCOUNTS_FILE: say there what it serves"
 LETTERS = string.ascii_letters + string.digits
 PROMPTS = {
@@ -69,25 +67,13 @@ def describe(commands: Any) -> None:
     templates.add_argument("file", type=Path, help="TOML, a table each, as docs/wechat.md shows")
     acts = ((add, _add), (listed, _list), (on, _on), (off, _off), (remove, _remove), (templates, _templates))
     for action, act in acts:
-        action.set_defaults(run=run, act=act)
-    wechat_page.describe(actions, run)
-    wechat_menu.describe(actions, run)
-
-
-def run(asked: argparse.Namespace, settings: Settings) -> int:
-    with ready_desk(settings) as desk:
-        try:
-            status: int = asked.act(asked, settings, desk)
-            return status
-        except (Slip, BadAccounts, BadKey, TwoAccounts) as problem:
-            print(problem, file=sys.stderr)
-            return 1
+        action.set_defaults(run=carry_out, act=act)
+    wechat_page.describe(actions)
+    wechat_menu.describe(actions)
 
 
 def _add(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    known = [c.slug for c in desk.communities.all()]
-    slugs = known if asked.communities == ALL else asked.communities.split(",")
-    _check(slugs, known)
+    slugs = wanted(asked.communities, desk)
     _check_free(slugs, settings)
     if problem := slip("appid", asked.appid):
         raise Slip(problem)
@@ -102,7 +88,7 @@ def _add(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
     }
     with transaction(desk.engine, None) as db:
         row = add_account(db, account.appid, name=account.name, kind=account.kind, plain=account.plain, **sealed)
-        let_serve(db, row, slugs)
+        serve(db, row, slugs)
     print(f"{account_name(row)} serves {', '.join(row.serves)}")
     print(NEXT)
     return 0
@@ -133,12 +119,6 @@ def _made(length: int) -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(length))
 
 
-def _check(slugs: list[str], known: list[str]) -> None:
-    if unknown := [slug for slug in slugs if slug not in known]:
-        there = ", ".join(known) or "none yet: see `community add`"
-        raise Slip(f"no community {', '.join(unknown)}; there are: {there}")
-
-
 def _check_free(slugs: list[str], settings: Settings) -> None:
     """The store would not say it of an account that is given and has not been started yet."""
     for given in given_accounts(settings):
@@ -166,12 +146,12 @@ def _list(_: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 
 
 def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    _check([asked.community], [c.slug for c in desk.communities.all()])
-    _check_free([asked.community], settings)
+    slugs = wanted(asked.community, desk)
+    _check_free(slugs, settings)
     with transaction(desk.engine, None) as db:
         row = _ours(db, asked.account, settings)
-        let_serve(db, row, [asked.community])
-    print(f"{account_name(row)} serves {asked.community}")
+        serve(db, row, slugs)
+    print(f"{account_name(row)} serves {', '.join(slugs)}")
     return 0
 
 

@@ -1,7 +1,6 @@
 """The menu below an account's conversation, and QR codes for posters."""
 
 import argparse
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from bot.channels.wechat.api import Api
 from bot.channels.wechat.menu import buttons, digest
 from bot.channels.wechat.posters import NoSuchMatter, poster, scene_of
 from bot.channels.wechat.rights import WITHOUT, remedy
-from bot.commands import Slip
+from bot.commands import Slip, carry_out
 from bot.commands.wechat_api import ask
 from bot.commands.wechat_page import chosen
 from bot.conversation.desk import Desk
@@ -20,7 +19,7 @@ from models.store import transaction
 from models.wechat_account import menu_told
 
 
-def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -> None:
+def describe(actions: Any) -> None:
     parser = actions.add_parser("menu", help="the menu below the conversation")
     verbs = parser.add_subparsers(metavar="verb", required=True)
     put = verbs.add_parser("set", help="tell WeChat now; `serve` does so too when it has changed")
@@ -28,12 +27,12 @@ def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -
     taken = verbs.add_parser("delete", help="have no menu; `serve` makes it again when it changes")
     for verb, act in ((put, _set), (shown, _show), (taken, _delete)):
         verb.add_argument("--account", metavar="APPID", default="", help="only this account; all, if left out")
-        verb.set_defaults(run=run, act=act)
+        verb.set_defaults(run=carry_out, act=act)
     drawn = actions.add_parser("poster", help="a QR code that leads to a community, a service or a place")
     drawn.add_argument("community", help="its slug, such as hongmei")
     drawn.add_argument("matter", nargs="?", default="", help="a service such as events, or the key of a place")
     drawn.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the PNG file to write")
-    drawn.set_defaults(run=run, act=_poster)
+    drawn.set_defaults(run=carry_out, act=_poster)
 
 
 def _set(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import SecretStr
@@ -10,7 +9,7 @@ from pydantic import SecretStr
 from bot.channels.wechat.accounts import Account, known_accounts
 from bot.channels.wechat.answers import BASICS
 from bot.channels.wechat.api import Api
-from bot.commands import Slip
+from bot.commands import Slip, carry_out
 from bot.commands.wechat_api import NoAnswer, ask
 from bot.conversation.desk import Desk
 from bot.settings import Settings
@@ -19,11 +18,11 @@ HIDDEN = "(`--show` prints it)"
 NO_ADDRESS = "LINLIFANG_PUBLIC_URL is not set: WeChat brings messages to an address on port 80 or 443"
 
 
-def describe(actions: Any, run: Callable[[argparse.Namespace, Settings], int]) -> None:
+def describe(actions: Any) -> None:
     check = actions.add_parser("check", help="what to enter at mp.weixin.qq.com, and whether WeChat lets us in")
     check.add_argument("--account", metavar="APPID", default="", help="only this account; all, if left out")
     check.add_argument("--show", action="store_true", help="print Token and EncodingAESKey too")
-    check.set_defaults(run=run, act=_check)
+    check.set_defaults(run=carry_out, act=_check)
 
 
 def chosen(name: str, settings: Settings, desk: Desk) -> list[Account]:

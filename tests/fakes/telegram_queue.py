@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.telegram_bell import Bell
+from tests.fakes.bell import Bell
 from tests.fakes.telegram_refusal import OTHER_GET_UPDATES, SET_WEBHOOK, WEBHOOK_IS_ACTIVE, Refusal
 
 Payload = dict[str, Any]

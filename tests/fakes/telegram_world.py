@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from tests.fakes.telegram_bell import Bell
+from tests.fakes.bell import Bell
 from tests.fakes.telegram_faults import Faults
 from tests.fakes.telegram_files import Files
 from tests.fakes.telegram_queue import Queue

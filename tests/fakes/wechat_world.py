@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import NamedTuple
 
-from tests.fakes.telegram_bell import Bell
+from tests.fakes.bell import Bell
 from tests.fakes.wechat_envelope import Server
 from tests.fakes.wechat_faults import Faults
 from tests.fakes.wechat_refusal import Refusal
