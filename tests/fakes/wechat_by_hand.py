@@ -3,13 +3,13 @@
 import argparse
 import asyncio
 import base64
-import sys
 from typing import get_args
 
+from tests.fakes.terminal import Terminal
 from tests.fakes.wechat_page import FakeWechatByHand
 from tests.fakes.wechat_phone import Phone
 from tests.fakes.wechat_screen import line
-from tests.fakes.wechat_state import Kind, Shown
+from tests.fakes.wechat_state import Kind
 
 APPID, SECRET, TOKEN = "wx0000000000000000", "demo-secret-of-the-fake-wechat-00", "demotoken"
 AES_KEY = base64.b64encode(b"the fake WeChat's demonstration!").decode().rstrip("=")
@@ -37,60 +37,26 @@ async def serve(port: int, server: str, kind: Kind, terminal: bool) -> None:
         print(f"api: {fake.url}\nappid: {APPID}\nsecret: {SECRET}\ntoken: {TOKEN}\naes_key: {AES_KEY}")
         print(f"page: {fake.url}/", flush=True)
         if terminal:
-            await Terminal(phones).run()
+            await Terminal(phones, RESIDENTS, fake.bell, HELP, do, news).run()
         else:
             await asyncio.Event().wait()
 
 
-class Terminal:
-    """One resident at a time, on standard input and output."""
+async def do(phone: Phone, typed: str) -> None:
+    word, _, rest = typed.partition(" ")
+    match word:
+        case "/follow":
+            await phone.follow(scene=rest.strip())
+        case "/unfollow":
+            await phone.unfollow()
+        case _ if typed.startswith("#"):
+            await tap(phone, typed[1:])
+        case _:
+            await phone.say(typed)
 
-    def __init__(self, phones: list[Phone]) -> None:
-        self.phones, self.phone = phones, phones[0]
-        self.shown = 0
 
-    async def run(self) -> None:
-        print(HELP)
-        watching = asyncio.create_task(self._watch())
-        try:
-            while (typed := await asyncio.to_thread(sys.stdin.readline)) and typed.strip() != "/quit":
-                try:
-                    await self._do(typed.strip())
-                except (AssertionError, ValueError) as e:
-                    print(f"× {e}")
-        finally:
-            watching.cancel()
-
-    async def _do(self, typed: str) -> None:
-        word, _, rest = typed.partition(" ")
-        match word:
-            case "":
-                return
-            case "/follow":
-                await self.phone.follow(scene=rest.strip())
-            case "/unfollow":
-                await self.phone.unfollow()
-            case "/as" if rest in {str(n) for n in range(1, len(self.phones) + 1)}:
-                self.phone, self.shown = self.phones[int(rest) - 1], 0
-                print(f"—— {self.phone.name} ——")
-                self._print()
-            case _ if typed.startswith("#"):
-                await tap(self.phone, typed[1:])
-            case _:
-                await self.phone.say(typed)
-
-    def _fresh(self) -> list[Shown]:
-        return [shown for shown in self.phone.conversation if shown.stamp > self.shown]
-
-    def _print(self) -> None:
-        for shown in self._fresh():
-            print(line(shown))
-            self.shown = shown.stamp
-
-    async def _watch(self) -> None:
-        while True:
-            await self.phone.world.bell.until(self._fresh, None)
-            self._print()
+def news(phone: Phone, seen: int) -> list[tuple[int, str]]:
+    return [(shown.stamp, line(shown)) for shown in phone.conversation if shown.stamp > seen]
 
 
 async def tap(phone: Phone, words: str) -> None:
