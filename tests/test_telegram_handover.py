@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from telegram.error import Conflict
 
 from bot.channels.telegram.polling import LEASE
+from bot.commands import carry_out
 from bot.commands import telegram as commands
 from bot.settings import Settings
 from models.album import Album, add_to_album
@@ -55,7 +56,7 @@ def command(settings: Settings, *words: str) -> int:
     parser = argparse.ArgumentParser()
     commands.describe(parser.add_subparsers())
     asked = parser.parse_args(["telegram", *words])
-    return commands.run(asked, settings)
+    return carry_out(asked, settings)
 
 
 @asynccontextmanager
