@@ -73,7 +73,6 @@ class Profile(Row):
     slug: Key
     name: Words
     district: Words
-    street: Words | None = None
     lat: Latitude
     lon: Longitude
     phone: str
@@ -138,9 +137,7 @@ class Dish(Row):
 
 class Canteen(Row):
     place: Key
-    elders_from: int = Field(ge=50, le=90)  # years of age
-    elders_price: float = Field(gt=0, le=1)  # the share of the price they pay
-    discount: Words
+    discount: Words  # who pays less, from which age, and what they have to bring
     dishes: tuple[Dish, ...] = Field(min_length=14)
 
 
