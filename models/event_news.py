@@ -1,7 +1,7 @@
 """Who hears of what happens to an event and to their own place in it."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -13,7 +13,6 @@ from models.resident import Resident
 from models.store import moment
 
 Buttons = list[tuple[str, str]]
-CIVIL = timezone(timedelta(hours=8))  # Asia/Shanghai, which knows no summer time
 
 
 def about(event_id: int, resident_id: int) -> str:

@@ -43,7 +43,7 @@ class Push(InCommunity, table=True):
     expires_at: datetime | None = None  # of no use after this
     lease_until: datetime | None = None
     attempted_at: datetime | None = None
-    tries: int = 0
+    tries: int = 0  # how often it was claimed: for whoever looks into the store
     settled_at: datetime | None = None
     failure: str | None = None
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Select, String, cast, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from models.group import LinkedGroup
 from models.household import Household
 from models.outbox import Post, Push, storable
 from models.resident import Resident, Role, at_least
-from models.store import moment, ours, table_of
+from models.store import insert_of, moment, ours, table_of
 
 _pushes, _residents, _homes, _groups = (table_of(kind) for kind in (Push, Resident, Household, LinkedGroup))
 
@@ -110,7 +108,7 @@ def _owe(
     theirs = [_residents.c.id, literal(f"{key_prefix}:") + cast(_residents.c.id, String)]
     each = select(*theirs, *(literal(value, _pushes.c[name].type) for name, value in same.items()))
     each = each.where(_residents.c.community_id == ours(db), _residents.c.erased_at.is_(None), *who)
-    insert = _insert(db.get_bind().dialect.name)
+    insert = insert_of(Push, db.get_bind().dialect.name)
     db.flush()
     columns = ["resident_id", "key", *same]
     insert = insert.from_select(columns, each, include_defaults=False).on_conflict_do_nothing()
@@ -120,8 +118,3 @@ def _owe(
         earliest = db.info.get("earliest_push")
         db.info["earliest_push"] = min(earliest, at) if earliest else at
     return result.rowcount
-
-
-@cache
-def _insert(dialect: str) -> Any:
-    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_pushes)

@@ -8,10 +8,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import JSON, Column, Field, Session, SQLModel
 
-from models.store import table_of
+from models.store import insert_of, insert_once, table_of
 
 SHARE = 0.95  # of what Telegram allows: what leaves evenly arrives a little less so
 RATE = SHARE * 30  # departures a second of one bot
@@ -26,13 +25,16 @@ CROWDED = 0.6  # of a second's departures: from there on a 429 may have meant th
 
 
 class Pace(SQLModel, table=True):
-    """What has left, or will, of one bot; or of one chat of it. The row without a chat is the bot's own."""
+    """What has left, or will, of one bot; or of one chat of it. The row without a chat is the bot's own.
 
-    bot: str = Field(primary_key=True)  # "telegram:<bot id>"
-    chat: str = Field(default="", primary_key=True)
+    What WeCom's app has sent each member stands here too, by rules of its own: models/member_pace.py.
+    """
+
+    bot: str = Field(primary_key=True)  # "telegram:<bot id>", "wecom:<app>"
+    chat: str = Field(default="", primary_key=True)  # or the member
     departures: list[float] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # unix seconds
     halted_until: datetime | None = None  # the platform asked for silence until then
-    touched_at: datetime = Field(index=True)  # rows untouched for some minutes say nothing any more
+    touched_at: datetime = Field(index=True)  # KEPT after this it is pruned; lies ahead where departures count longer
 
 
 class Busy(Exception):
@@ -44,10 +46,10 @@ class Busy(Exception):
 
 
 @dataclass
-class Line:
+class Departures:
     """What is known of a bot or a chat within one transaction; unix seconds, ascending."""
 
-    departures: list[float]
+    taken: list[float]
     halted_until: float
 
 
@@ -73,34 +75,34 @@ def reserve(
 
     A chat that has to wait longer than PATIENCE uses no slot. Raises Busy for bulk while others are in the line.
     """
-    lines = _open(db, bot, chats, clock())
+    known = _open(db, bot, chats, clock())
     now = clock()  # the bot's row is ours only now: others may have held it for a while
-    at, own = now.timestamp(), lines[""]
-    own.departures = [d for d in own.departures if d > at - 1]  # the last second tells how busy the bot was
+    at, own = now.timestamp(), known[""]
+    own.taken = [d for d in own.taken if d > at - 1]  # the last second tells how busy the bot was
     soonest = max(at + HEADWAY, own.halted_until)
-    free = _gap(own.departures, soonest, 1 / rate)
+    free = _gap(own.taken, soonest, 1 / rate)
     if bulk and at + NEAR < free <= at + PATIENCE:
         raise Busy(free - at - NEAR)
     found: list[datetime | timedelta] = []
     for chat in chats:
-        departure = _gap(own.departures, max(soonest, _opens(chat, lines[chat])), 1 / rate)
+        departure = _gap(own.taken, max(soonest, _opens(chat, known[chat])), 1 / rate)
         if departure > at + PATIENCE:
             found.append(timedelta(seconds=departure - at))
             continue
-        insort(own.departures, departure)
-        lines[chat].departures.append(departure)
+        insort(own.taken, departure)
+        known[chat].taken.append(departure)
         found.append(datetime.fromtimestamp(departure, UTC))
     used = {"", *chats} if any(isinstance(each, datetime) for each in found) else set()
-    _save(db, [_row(bot, chat, lines[chat], now) for chat in sorted(used)])
+    _save(db, [_row(bot, chat, known[chat], now) for chat in sorted(used)])
     return found
 
 
-def _opens(chat: str, line: Line) -> float:
+def _opens(chat: str, its: Departures) -> float:
     """From when on the chat itself would take another: never before what is already on its way to it."""
     most, seconds = GROUP if chat.startswith("-") else PRIVATE
-    last = line.departures[-1] if line.departures else 0.0
-    full = line.departures[-most] + seconds if len(line.departures) >= most else 0.0
-    return max(line.halted_until, last, full)
+    last = its.taken[-1] if its.taken else 0.0
+    full = its.taken[-most] + seconds if len(its.taken) >= most else 0.0
+    return max(its.halted_until, last, full)
 
 
 def _gap(taken: Sequence[float], at: float, step: float) -> float:
@@ -118,15 +120,15 @@ def halt(db: Session, bot: str, chat: str, now: datetime, until: datetime) -> bo
     Telegram does not say whom it means. It is taken to mean the bot when another chat is halted at the same time,
     or when this chat had hardly been written to while the bot was near its limit; otherwise it means the chat.
     """
-    lines = _open(db, bot, [chat], now)
-    at, own, its = now.timestamp(), lines[""], lines[chat]
-    crowded = sum(at - 1 < d <= at for d in own.departures) >= CROWDED * RATE
-    seldom = sum(d > at - PRIVATE[1] for d in its.departures) <= 1
+    known = _open(db, bot, [chat], now)
+    at, own, its = now.timestamp(), known[""], known[chat]
+    crowded = sum(at - 1 < d <= at for d in own.taken) >= CROWDED * RATE
+    seldom = sum(d > at - PRIVATE[1] for d in its.taken) <= 1
     others = db.connection().execute(_other_halts, {"bot": bot, "chats": ["", chat], "now": now}).first()
     whole = chat == "" or others is not None or (crowded and seldom)
-    for line in (own, its) if whole else (its,):
-        line.halted_until = max(line.halted_until, until.timestamp())
-    _save(db, [_row(bot, each, line, now) for each, line in lines.items()])
+    for halted in (own, its) if whole else (its,):
+        halted.halted_until = max(halted.halted_until, until.timestamp())
+    _save(db, [_row(bot, each, its, now) for each, its in known.items()])
     return whole
 
 
@@ -136,22 +138,22 @@ def prune_paces(db: Session, now: datetime) -> None:
     db.connection().execute(delete(_pace).where(_pace.c.touched_at < now - KEPT, silent))
 
 
-def _open(db: Session, bot: str, chats: Sequence[str], now: datetime) -> dict[str, Line]:
-    """The bot's line and each chat's, held against other processes by the bot's row."""
+def _open(db: Session, bot: str, chats: Sequence[str], now: datetime) -> dict[str, Departures]:
+    """The bot's departures and each chat's, held against other processes by the bot's row."""
     execute = db.connection().execute
     if execute(_lock, {"bot": bot}).first() is None:
         fresh: dict[str, Any] = {"bot": bot, "chat": "", "departures": [], "halted_until": None, "touched_at": now}
-        execute(_insert(db.get_bind().dialect.name).on_conflict_do_nothing(), fresh)
+        execute(insert_once(Pace, db.get_bind().dialect.name), fresh)
         execute(_lock, {"bot": bot})
-    lines = {chat: Line([], 0.0) for chat in ("", *chats)}
-    for row in execute(_rows, {"bot": bot, "chats": list(lines)}):
-        lines[row.chat] = Line(row.departures, row.halted_until.timestamp() if row.halted_until else 0.0)
-    return lines
+    known = {chat: Departures([], 0.0) for chat in ("", *chats)}
+    for row in execute(_rows, {"bot": bot, "chats": list(known)}):
+        known[row.chat] = Departures(row.departures, row.halted_until.timestamp() if row.halted_until else 0.0)
+    return known
 
 
-def _row(bot: str, chat: str, line: Line, now: datetime) -> dict[str, Any]:
-    halted = datetime.fromtimestamp(line.halted_until, UTC) if line.halted_until else None
-    kept = line.departures if chat == "" else line.departures[-GROUP[0] :]
+def _row(bot: str, chat: str, its: Departures, now: datetime) -> dict[str, Any]:
+    halted = datetime.fromtimestamp(its.halted_until, UTC) if its.halted_until else None
+    kept = its.taken if chat == "" else its.taken[-GROUP[0] :]
     return {"bot": bot, "chat": chat, "departures": kept, "halted_until": halted, "touched_at": now}
 
 
@@ -162,10 +164,6 @@ def _save(db: Session, rows: list[dict[str, Any]]) -> None:
 
 @cache
 def _upsert(dialect: str) -> Any:
-    fresh = _insert(dialect)
+    fresh = insert_of(Pace, dialect)
     columns = {name: fresh.excluded[name] for name in ("departures", "halted_until", "touched_at")}
     return fresh.on_conflict_do_update(index_elements=["bot", "chat"], set_=columns)
-
-
-def _insert(dialect: str) -> Any:
-    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_pace)

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from models.ballot import (
@@ -23,7 +22,7 @@ from models.lifecycle import NotNow
 from models.outbox_bulk import push_to_all, push_to_groups, push_to_those
 from models.proposal import Proposal, Stage, Words, move_proposal
 from models.resident import Resident, Role
-from models.store import add_once, moment, ours, table_of
+from models.store import add_once, insert_of, moment, ours, table_of
 
 MOST_OPTIONS = 12
 
@@ -106,8 +105,7 @@ def cast_vote(db: Session, poll: Poll, by: Resident, option: int) -> bool:
 @cache
 def _upsert(dialect: str) -> Any:
     """One statement, so that two members of a household at the same instant on two machines make one ballot."""
-    ballots = table_of(Ballot)
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(ballots)
+    ballots, insert = table_of(Ballot), insert_of(Ballot, dialect)
     new = {c: insert.excluded[c] for c in ("resident_id", "option", "cast_at")}
     again = insert.on_conflict_do_update(
         index_elements=["poll_id", "voter"], set_=new | {"changes": ballots.c.changes + 1}

@@ -162,8 +162,12 @@ def settle(db: Session) -> None:
 
 @cache
 def insert_once(table: type[SQLModel], dialect: str) -> Any:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table_of(table)).on_conflict_do_nothing()
+    return insert_of(table, dialect).on_conflict_do_nothing()
+
+
+def insert_of(table: type[SQLModel], dialect: str) -> Any:
+    """The database's own insert, which may be told what to do on conflict."""
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(table))
 
 
 def noted(db: Session, what: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:

@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, case, or_, update
 from sqlalchemy import Column as AnyColumn
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import JSON, Column, Field, Session, SQLModel, select
 
-from models.store import moment, table_of
+from models.store import insert_of, moment, table_of
 
 SAID, TAPPED = timedelta(hours=48), timedelta(minutes=1)  # how long a window is open
 PER_WORD, PER_TAP = 5, 3
@@ -174,7 +173,7 @@ def _write(db: Session, appid: str, rows: Sequence[dict[str, Any]], *, update_on
 
 @cache
 def _upsert(columns: tuple[str, ...], dialect: str) -> Any:
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_follower)
+    insert = insert_of(WechatFollower, dialect)
     key: list[AnyColumn[Any]] = [_follower.c.appid, _follower.c.user]
     if not columns:
         return insert.on_conflict_do_nothing(index_elements=key)

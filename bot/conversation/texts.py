@@ -7,13 +7,12 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bot.understanding.words import Vocabulary
+from models.quiet import CIVIL as CIVIL  # said here for all who show or read times
 
 HERE = Path(__file__).parent.parent / "texts"
 LANGUAGES = ("zh", "en")
-CIVIL = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 
 
