@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.channels import Channel
 from bot.conversation.desk import Desk
-from scheduler.line import AHEAD, NAP, Line
+from scheduler.lanes import AHEAD, NAP, Lanes
 
 
 class Outbox:
@@ -14,7 +14,7 @@ class Outbox:
 
     def __init__(self, desk: Desk, channels: Sequence[Channel]) -> None:
         self._desk, self._loop = desk, asyncio.get_running_loop()
-        self._lines = [Line(desk, channel, self.tick) for channel in channels]
+        self._lanes = [Lanes(desk, channel, self.tick) for channel in channels]
 
     def wake(self, due: datetime) -> None:
         """Called from any thread when something is owed from `due` on."""
@@ -23,12 +23,12 @@ class Outbox:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self.tick)
 
     def tick(self) -> None:
-        for line in self._lines:
-            line.woken.set()
+        for lanes in self._lanes:
+            lanes.woken.set()
 
     async def run(self) -> None:
-        await asyncio.gather(*(line.run() for line in self._lines))
+        await asyncio.gather(*(lanes.run() for lanes in self._lanes))
 
     async def round(self) -> int:
         """Send what is due by now or in a moment; returns how many were taken, or moved to another lane."""
-        return sum(await asyncio.gather(*(line.round() for line in self._lines)))
+        return sum(await asyncio.gather(*(lanes.round() for lanes in self._lanes)))

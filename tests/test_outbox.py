@@ -13,7 +13,7 @@ from aiohttp import web
 from sqlalchemy import Engine, event
 from sqlmodel import col, func, select
 
-import scheduler.line
+import scheduler.lanes
 import scheduler.outbox
 from bot.channels import Parcel, Refused, TryLater, Uncertain, Unreachable
 from bot.channels.mailroom import Mailroom
@@ -27,7 +27,7 @@ from models.resident import Account, Resident, Role, set_language, set_quiet
 from models.store import connect, reading, transaction
 from scheduler.claim import LEASE, STUCK, mark_attempt, next_due, reclaim, reroute
 from scheduler.departing import IN_FLIGHT
-from scheduler.line import A_MOMENT, AHEAD
+from scheduler.lanes import A_MOMENT, AHEAD
 from scheduler.outbox import Outbox
 from scheduler.settle import settle
 from tests.conftest import NOON, Chat, Clock, both_stores, claimed, packs
@@ -790,7 +790,7 @@ async def test_four_who_take_at_one_instant_take_different_ones(home: Chat, desk
 @pytest.fixture
 def asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outboxes that hardly ever look by themselves: only being woken helps."""
-    for module in (scheduler.outbox, scheduler.line):
+    for module in (scheduler.outbox, scheduler.lanes):
         monkeypatch.setattr(module, "NAP", 3600.0)
 
 
@@ -809,7 +809,7 @@ async def test_what_a_turn_owes_leaves_as_soon_as_it_is_committed(
         loop.call_soon_threadsafe(looked.set)
         return next_due(*asked)
 
-    monkeypatch.setattr(scheduler.line, "next_due", watched)
+    monkeypatch.setattr(scheduler.lanes, "next_due", watched)
     wire.meanwhile = notes
     outbox = outbox_of(desk, wire)
     desk.wake = outbox.wake
@@ -847,7 +847,7 @@ async def test_a_round_that_fails_is_not_the_last(
     desk: Desk, home: Chat, second: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store is away for a while: another process's snapshot breaks, the outbox goes on."""
-    monkeypatch.setattr(scheduler.line, "NAP", 0.01)
+    monkeypatch.setattr(scheduler.lanes, "NAP", 0.01)
     wire, gone, failures = Wire(), asyncio.Event(), 0
 
     def now() -> datetime:

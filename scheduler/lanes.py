@@ -1,4 +1,4 @@
-"""One channel's part of the outbox: its own loop, so that a slow channel never holds up another."""
+"""One channel's lanes of the outbox: a loop of their own, so that a slow channel never holds up another."""
 
 import asyncio
 import logging
@@ -20,8 +20,8 @@ PARTING = 10.0  # seconds that what is on the wire is waited for when we are sto
 A_MOMENT = 60  # taken at once where each waits for its turn: some two seconds' worth, so that all is judged late
 
 
-class Line:
-    """Claims for one channel and sends; `stir` is called when something was found to belong to another."""
+class Lanes:
+    """Claims from the lanes of one channel and sends; `stir` is called when something was found to belong to another."""
 
     def __init__(self, desk: Desk, channel: Channel, stir: Callable[[], None]) -> None:
         self._desk, self._channel, self._stir = desk, channel, stir
@@ -57,10 +57,10 @@ class Line:
         return taken
 
     async def _pause(self) -> float:
-        due = await asyncio.to_thread(lambda: next_due(self._desk.engine, self._lanes()))
+        due = await asyncio.to_thread(lambda: next_due(self._desk.engine, self._names()))
         return min(NAP, max(0.001, (due - AHEAD - self._desk.now()).total_seconds())) if due else NAP
 
-    def _lanes(self) -> list[str]:
+    def _names(self) -> list[str]:
         return [f"{self._channel.name}:{account}" for account in self._channel.accounts()]
 
     async def _take(self) -> int:
@@ -75,7 +75,7 @@ class Line:
         return len(found.parcels) + sum(map(len, found.moved.values()))
 
     def _claim(self, now: datetime) -> Claimed:
-        return claim(self._desk.engine, self._desk.communities, now, self._lanes(), self._most, AHEAD)
+        return claim(self._desk.engine, self._desk.communities, now, self._names(), self._most, AHEAD)
 
     async def _send_together(self, parcels: Sequence[Parcel], now: datetime) -> None:
         batches: dict[datetime, list[Parcel]] = {}
