@@ -1,16 +1,22 @@
 """What is secret and must be kept in the store: sealed with a key that lies in a file beside it."""
 
+import logging
 import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
+log = logging.getLogger(__name__)
 REMEDY = "put the right key back, or add again what was sealed with it"
 
 
 class BadKey(ValueError):
     """The key is missing, is none, or is not the one it was sealed with; the message says what to do."""
+
+
+class Unreadable(ValueError):
+    """A file that holds secrets cannot be read; the message says why."""
 
 
 def seal(secret: SecretStr, key_file: Path) -> str:
@@ -31,6 +37,18 @@ def unseal(sealed: str, key_file: Path) -> SecretStr:
 def is_private(file: Path) -> bool:
     """Whether nobody but its owner and their group may read it."""
     return file.stat().st_mode & 0o007 == 0
+
+
+def read_private(file: Path) -> str:
+    """A file that holds secrets; raises Unreadable. The log has a warning where anybody may read it."""
+    try:
+        if not is_private(file):
+            log.warning("%s holds secrets and anybody may read it: chmod 600 %s", file, file)
+        return file.read_text("utf-8")
+    except OSError as failure:
+        raise Unreadable(failure.strerror or type(failure).__name__) from None
+    except UnicodeDecodeError:
+        raise Unreadable("it is not written in UTF-8") from None
 
 
 def _key(file: Path) -> Fernet:

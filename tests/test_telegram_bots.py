@@ -284,6 +284,9 @@ def test_a_file_of_tokens_is_checked_and_anybody_reading_it_is_warned_of(
     tokens.chmod(0o640)
     with pytest.raises(BadBots, match=r"/tokens: entry 2 is not written like"):
         known_bots(engine, given(telegram_tokens_file=tokens))
+    tokens.write_text(f"# 红梅\nhongmei={ONE}\n", "gbk")
+    with pytest.raises(BadBots, match=r"/tokens: it is not written in UTF-8"):
+        known_bots(engine, given(telegram_tokens_file=tokens))
     tokens.write_text(f"hongmei={ONE}\n")
     known_bots(engine, given(telegram_tokens_file=tokens))
     assert not caplog.records

@@ -1,6 +1,5 @@
 """Which bots there are: those in the store, and those the environment or a file gives."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,11 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from bot.channels.telegram.tokens import EVERYWHERE, BadToken, Given, bot_id, read_lines, read_token, read_tokens
-from bot.seal import BadKey, is_private, unseal
+from bot.seal import BadKey, Unreadable, read_private, unseal
 from bot.settings import Settings
 from models.community import Community
 from models.store import transaction
 from models.telegram_bot import TelegramBot, bots, called, enter_bot
-
-log = logging.getLogger(__name__)
 
 
 class BadBots(ValueError):
@@ -64,18 +61,11 @@ def given_bots(settings: Settings) -> list[Given]:
     if file := settings.telegram_tokens_file:
         try:
             found += read_lines(read_private(file))
-        except (BadToken, OSError) as failure:
-            raise BadBots(f"{file}: {why(failure)}") from None
+        except (BadToken, Unreadable) as failure:
+            raise BadBots(f"{file}: {failure}") from None
     if len({given.id for given in found}) < len(found):
         raise BadBots(f"{settings.telegram_tokens_file} gives a bot that LINLIFANG_TELEGRAM_TOKENS gives too")
     return found
-
-
-def read_private(file: Path) -> str:
-    """A file that holds a secret; raises OSError. The log has a warning where anybody may read it."""
-    if not is_private(file):
-        log.warning("%s holds bot tokens and anybody may read it: chmod 600 %s", file, file)
-    return file.read_text("utf-8")
 
 
 def stored_token(row: TelegramBot, settings: Settings) -> SecretStr | None:
@@ -87,14 +77,10 @@ def stored_token(row: TelegramBot, settings: Settings) -> SecretStr | None:
                 raise BadToken("the token in it is another bot's")
             return token
         return unseal(row.sealed_token, settings.secret_key_file) if row.sealed_token else None
-    except (BadToken, OSError) as failure:
-        raise BadBots(f"the token of {called(row)} in {row.token_file}: {why(failure)}") from None
+    except (BadToken, Unreadable) as failure:
+        raise BadBots(f"the token of {called(row)} in {row.token_file}: {failure}") from None
     except BadKey as failure:
         raise BadBots(f"the token of {called(row)}: {failure}") from None
-
-
-def why(failure: Exception) -> str:
-    return failure.strerror or type(failure).__name__ if isinstance(failure, OSError) else str(failure)
 
 
 def shares(given: Iterable[Given], slugs: list[str]) -> dict[int, list[str]]:

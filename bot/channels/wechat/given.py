@@ -1,6 +1,5 @@
 """WeChat accounts as an operator writes them down: a TOML file with [[account]] tables, and the app in WeCom."""
 
-import logging
 import re
 import tomllib
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, ValidationInfo
 from pydantic import field_validator as checks
 
-from bot.seal import is_private
+from bot.seal import Unreadable, read_private
 from bot.settings import Settings
 from models.wechat_account import Kind
 
-log = logging.getLogger(__name__)
 EVERYWHERE = "*"
 KINDS = {kind.name.lower(): kind for kind in Kind}
 SHAPES = {  # as mp.weixin.qq.com gives or takes them
@@ -78,7 +76,7 @@ def given_accounts(settings: Settings) -> list[Given]:
         return []
     try:
         tables = tomllib.loads(read_private(file))
-    except tomllib.TOMLDecodeError as failure:
+    except (Unreadable, tomllib.TOMLDecodeError) as failure:
         raise BadAccounts(f"{file}: {failure}") from None
     if unknown := sorted(set(tables) - {"account"}):
         raise BadAccounts(f"{file}: key {', '.join(unknown)}: there is nothing but [[account]]")
@@ -93,33 +91,25 @@ def given_accounts(settings: Settings) -> list[Given]:
 
 def known_corp(settings: Settings) -> Corp | None:
     """Our app in WeCom; None where none is set up. Raises BadAccounts for one set up in part."""
-    given = (settings.wecom_corp, settings.wecom_agent, settings.wecom_secret_file)
+    file = settings.wecom_secret_file
+    given = (settings.wecom_corp, settings.wecom_agent, file)
     if not any(given):
         return None
-    if not all(given) or settings.wecom_secret_file is None:
+    if not all(given) or file is None:
         raise BadAccounts("WeCom needs LINLIFANG_WECOM_CORP, LINLIFANG_WECOM_AGENT and LINLIFANG_WECOM_SECRET_FILE")
-    lines = read_private(settings.wecom_secret_file).split()
+    try:
+        lines = read_private(file).split()
+    except Unreadable as failure:
+        raise BadAccounts(f"{file}: {failure}") from None
     for what, name, line in zip(
         ("secret", "token", "aes_key"), ("Secret", "Token", "EncodingAESKey"), lines, strict=False
     ):
         if slip(what, line):
-            raise BadAccounts(f"{settings.wecom_secret_file}: {name} is not written as WeCom does")
+            raise BadAccounts(f"{file}: {name} is not written as WeCom does")
     if len(lines) != 3:
-        raise BadAccounts(f"{settings.wecom_secret_file}: three lines are needed: Secret, Token, EncodingAESKey")
+        raise BadAccounts(f"{file}: three lines are needed: Secret, Token, EncodingAESKey")
     secret, token, aes_key = map(SecretStr, lines)
     return Corp(settings.wecom_corp, settings.wecom_agent, secret, token, aes_key)
-
-
-def read_private(file: Path) -> str:
-    """A file that holds secrets; raises BadAccounts. The log has a warning where anybody may read it."""
-    try:
-        if not is_private(file):
-            log.warning("%s holds secrets and anybody may read it: chmod 600 %s", file, file)
-        return file.read_text("utf-8")
-    except OSError as failure:
-        raise BadAccounts(f"{file}: {failure.strerror or type(failure).__name__}") from None
-    except UnicodeDecodeError:
-        raise BadAccounts(f"{file}: it is not written in UTF-8") from None
 
 
 def _read(file: Path, number: int, entry: Any) -> Given:
