@@ -11,8 +11,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bench.dialogue import drive
 from bench.figures import Turns
 
-NEEDS = ("aiosqlite", "greenlet")
-
 
 class NaiveHeard(SQLModel, table=True):
     key: str = Field(primary_key=True)

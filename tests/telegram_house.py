@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 from sqlmodel import Session, select
 
 from bot.app import DESK, application
 from bot.conversation.desk import Desk
 from bot.settings import Settings
 from models.resident import Account, Resident, Role
-from models.store import connect, transaction
+from models.store import transaction
 from models.telegram_bot import TelegramBot
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_group import Group
@@ -155,10 +155,6 @@ async def bring_by_webhook(house: House, *urls: str) -> None:
         await bot.set_webhook(f"{urls[0]}/telegram/{number}", secret_token=secret)
     if len(urls) > 1:
         house.fake.balance(house.bot, [f"{url}/telegram/{number}" for url in urls])
-
-
-def engine_at(store_url: str) -> Engine:
-    return connect(store_url)
 
 
 async def quietly(seconds: float) -> None:

@@ -1,6 +1,5 @@
 """A Telegram and houses beside it where paces are no matter, for tests that say much in little time."""
 
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,10 +73,3 @@ def settle_in(house: House, phone: Phone, role: Role = Role.RESIDENT, home: str 
 def said_by(bot: BotAccount, phone: Phone) -> list[Posted]:
     """What the bot has posted in somebody's chat, oldest first."""
     return [posted for posted in phone.screen if posted.by_bot is bot]
-
-
-def free_port() -> int:
-    """One that a process may come back to after it was killed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,9 +20,10 @@ from tests.conftest import Chat, both_stores
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_phone import Phone
 from tests.fakes.telegram_queue import Webhook
+from tests.ports import free_port
 from tests.telegram_child import life
 from tests.telegram_house import settings_for
-from tests.telegram_quick import free_port, residents, said_by, telegram
+from tests.telegram_quick import residents, said_by, telegram
 
 pytestmark = [both_stores, pytest.mark.slow]
 LINES = ("{home}幢楼道的灯坏了，第{n}次", "跳过", "13812345678", "可以")

@@ -28,9 +28,10 @@ from models.telegram_bot import enter_bot, fetched_by, set_webhook
 from tests.conftest import both_stores
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_phone import Phone
+from tests.ports import free_port
 from tests.telegram_child import life
 from tests.telegram_house import TOKEN, House, bring_by_webhook, settings_for
-from tests.telegram_quick import free_port, house_at, residents, said_by, telegram, without_pace
+from tests.telegram_quick import house_at, residents, said_by, telegram, without_pace
 
 pytestmark = both_stores
 THANKS = "谢谢"

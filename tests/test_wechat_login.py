@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.conftest import both_stores
 from tests.fakes.wechat_browser import AGENT, TENCENT, Page
 from tests.fakes.wechat_faults import Kind
 from tests.fakes.wechat_phone import Phone
+from tests.ports import free_port
 from tests.wechat_house import APPID, House, says, settings_for, wechat
 
 pytestmark = both_stores
@@ -76,9 +76,7 @@ def opened(store_url: str, tmp_path: Path) -> Opened:
     @asynccontextmanager
     async def serve(*serves: str, kind: str = "service") -> AsyncIterator[House]:
         async with wechat(kind) as fake:
-            with socket.socket() as door:
-                door.bind(("127.0.0.1", 0))
-                port = door.getsockname()[1]
+            port = free_port()
             host = f"127.0.0.1:{port}"
             settings = settings_for(store_url, tmp_path, fake, serves or ("hongmei",), kind)
             app = application(settings.model_copy(update={"public_url": f"http://{host}"}), clock=False)

@@ -62,10 +62,6 @@ class World:
             self._private[key] = room
         return self._private[key]
 
-    def rooms_of(self, person: Person) -> list[Room]:
-        mine = [room for (_, user), room in self._private.items() if user == person.id]
-        return mine + [room for room in self.groups.values() if person.id in room.members]
-
     def room(self, bot: BotAccount, chat_id: int) -> Room:
         """The chat if this bot has ever seen it."""
         if chat_id in self.groups and bot.id in self.groups[chat_id].bots:

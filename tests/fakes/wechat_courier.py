@@ -127,7 +127,7 @@ class Courier:
         except (ClientError, OSError) as e:
             why = "refused" if "Connect call failed" in str(e) else "cut"
         seconds = time.monotonic() - began
-        names = (self.world.now(), sent.server.receiver, sent.identity, url, attempt, status, seconds, why)
+        names = (began, sent.server.receiver, sent.identity, url, attempt, status, seconds, why)
         sent.attempts.append(Delivery(*names))
         self.world.deliveries.append(sent.attempts[-1])
         return Answer(status, text, _inside(sent.server, text), seconds)

@@ -39,7 +39,7 @@ class QuotaViolation(NamedTuple):
 class Delivery(NamedTuple):
     """One attempt to bring a letter; status 0: no answer came, and `why` says how that was."""
 
-    at: float
+    began: float  # by the monotonic clock
     account: str
     identity: str  # MsgId, or the event and when
     url: str
