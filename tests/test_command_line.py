@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from bot.__main__ import main
 from bot.commands import telegram_webhook
@@ -32,6 +32,7 @@ from models.wechat_account import WechatAccount, note_trouble, wechat_accounts
 from tests.conftest import ROOT, Chat, named
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.wechat import FakeWechat
+from tests.ports import free_port
 
 COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor")
 HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
@@ -394,13 +395,6 @@ def test_doctor_says_where_photos_cannot_be_kept(run: Run, furnished: None, plac
 # serve
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(environment: dict[str, str], place: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A server of our own and its address, once it says that it is there."""
@@ -656,8 +650,23 @@ async def test_a_community_is_switched_on_and_off(office: Office) -> None:
     on = await office.telegram("on", "baoshi", "--bot", "@One_bot")
     assert on.stdout == "@one_bot serves baoshi: https://t.me/one_bot?start=baoshi\n"
     assert office.bots()["one_bot"].serves == ["baoshi", "hongmei"]
-    for wrong in (("on", "baoshi", "--bot", "three_bot"), ("on", "nowhere", "--bot", "one_bot"), ("remove", "three")):
+    gone = ("off", "hongmei,nowhere")
+    unknown = (("on", "baoshi", "--bot", "three_bot"), ("on", "nowhere", "--bot", "one_bot"), ("remove", "three"))
+    for wrong in (*unknown, gone):
         assert (await office.telegram(*wrong)).returncode == 1
+    assert office.bots()["one_bot"].serves == ["baoshi", "hongmei"]
+
+
+async def test_several_communities_are_switched_off_and_on_at_once(office: Office) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    await office.telegram("add", "baoshi", said=TWO)
+    off = await office.telegram("off", "all")
+    told = [line.partition(";")[0] for line in off.stdout.splitlines()]
+    assert told == ["@one_bot serves hongmei no more", "@two_bot serves baoshi no more"]
+    assert (await office.telegram("off", "all")).stderr == "Telegram is off for hongmei, baoshi already\n"
+    assert (await office.telegram("on", "all", "--bot", "two_bot")).returncode == 0
+    assert (await office.telegram("off", "hongmei,baoshi")).returncode == 0
+    assert [bot.serves for bot in office.bots().values()] == [[], []]
 
 
 async def test_what_the_environment_gives_is_changed_there(office: Office) -> None:
@@ -827,20 +836,30 @@ async def test_doctor_asks_for_no_key_where_none_is_needed(office: Office, place
     assert "secret.key" not in told.stdout
 
 
-async def test_doctor_counts_what_no_bot_can_send(office: Office, chat: Chat) -> None:
-    await office.telegram("add", "hongmei", said=ONE)
-    office.change("one_bot", poller="desk-1", polling_until=datetime.now(UTC) + timedelta(minutes=5))
-    with transaction(office.store, None) as db:
-        for n, lane in enumerate(("telegram:hongmei", "telegram:baoshi", "telegram:baoshi", "web:baoshi", "")):
+def owe(store: Engine, *lanes: str) -> None:
+    """A push that waits in each of these lanes."""
+    with transaction(store, None) as db:
+        for n, lane in enumerate(lanes):
             guest = Resident(origin=f"x:{n}", community_id=2)
             db.add(guest)
             db.flush()
             about = {"key": f"k{n}", "text_key": "x", "lane": lane, "due_at": datetime.now(UTC)}
             db.add(Push(community_id=2, resident_id=guest.id, **about))
+
+
+async def test_doctor_counts_what_no_bot_can_send(office: Office, chat: Chat) -> None:
+    await office.telegram("add", "hongmei", said=ONE)
+    office.change("one_bot", poller="desk-1", polling_until=datetime.now(UTC) + timedelta(minutes=5))
+    owe(office.store, "telegram:hongmei", "telegram:baoshi", "telegram:baoshi", "web:baoshi", "")
     told = await office.does("doctor")
     assert told.returncode == 1
     assert "missing  2 messages wait for Telegram in baoshi, which no bot serves\n" in told.stdout
     assert "in hongmei" not in told.stdout
+    await office.telegram("remove", "one_bot")
+    assert (
+        "missing  1 messages wait for Telegram in hongmei, which no bot serves\n"
+        in (await office.does("doctor")).stdout
+    )
 
 
 # wechat
@@ -966,6 +985,14 @@ async def test_wechat_is_switched_on_and_off(bureau: WechatOffice) -> None:
     assert {appid: row.serves for appid, row in bureau.rows().items()} == {RED: ["baoshi", "hongmei"]}
     for wrong in (("on", "baoshi", "--account", BLUE), ("on", "nowhere", "--account", RED), ("remove", BLUE)):
         assert (await bureau.wechat(*wrong)).returncode == 1
+    off = (await bureau.wechat("off", "baoshi,hongmei")).stdout
+    assert [line.partition(";")[0] for line in off.splitlines()] == [
+        f"{RED} serves baoshi no more",
+        f"{RED} serves hongmei no more",
+    ]
+    assert (await bureau.wechat("off", "all")).stderr == "WeChat is off for hongmei, baoshi already\n"
+    assert (await bureau.wechat("on", "all", "--account", RED)).returncode == 0
+    assert bureau.rows()[RED].serves == ["baoshi", "hongmei"]
 
 
 async def test_what_the_file_gives_is_changed_there(bureau: WechatOffice, place: Path) -> None:
@@ -1060,3 +1087,19 @@ async def test_doctor_goes_through_the_steps_of_wechat(bureau: WechatOffice, pla
         f"missing  WeChat: the secrets of {RED}: the key secret.key cannot be read"
         in (await bureau.does("doctor")).stdout
     )
+
+
+async def test_doctor_counts_what_no_account_can_send_and_looks_at_the_key(bureau: WechatOffice, place: Path) -> None:
+    owe(bureau.store, "wechat:hongmei", "wechat:baoshi", "wechat:baoshi:next", "wecom:baoshi")
+    told = (await bureau.does("doctor")).stdout
+    assert "missing  1 messages wait for WeChat in hongmei, which no account serves\n" in told
+    assert "secret.key" not in told
+    await bureau.adds(RED, "hongmei")
+    told = (await bureau.does("doctor")).stdout
+    assert "missing  2 messages wait for WeChat in baoshi, which no account serves\n" in told
+    assert "missing  1 messages wait for WeCom in baoshi, and WeCom is off\n" in told
+    assert "for WeChat in hongmei" not in told
+    assert "ok       secret.key is kept from others\n" in told
+    (place / "secret.key").chmod(0o644)
+    told = (await bureau.does("doctor")).stdout
+    assert told.count("missing  secret.key may be read by anybody on this machine: chmod 600 secret.key\n") == 1

@@ -21,6 +21,7 @@ from models.shape import is_current
 from models.store import connect
 
 ALL = "all"
+SEVERAL = f"hongmei, or hongmei,baoshi, or {ALL}"
 NOT_CURRENT = "the store is not up to date: run `python -m bot migrate`"
 
 

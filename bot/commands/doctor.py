@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.commands import NOT_CURRENT, no_answer
+from bot.commands.checks import Line, kept
 from bot.commands.telegram_checks import telegram_checks
 from bot.commands.wechat_checks import wechat_checks
 from bot.content.snapshot import Communities
@@ -34,7 +35,7 @@ def run(_: argparse.Namespace, settings: Settings) -> int:
     return 0 if healthy else 1
 
 
-def _store(engine: Engine) -> Iterator[tuple[bool, str]]:
+def _store(engine: Engine) -> Iterator[Line]:
     try:
         with engine.connect():
             yield True, f"the store answers: {engine.url.render_as_string(hide_password=True)}"
@@ -53,14 +54,16 @@ def _store(engine: Engine) -> Iterator[tuple[bool, str]]:
             yield True, f"{community.slug} has no worker yet (`python -m bot worker {community.slug}`)"
 
 
-def _surroundings(settings: Settings) -> Iterator[tuple[bool, str]]:
+def _surroundings(settings: Settings) -> Iterator[Line]:
     folder = settings.media_dir
     nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     yield nearest.is_dir() and os.access(nearest, os.W_OK), f"photos can be kept in {folder}"
     yield True, f"residents reach it at {settings.address}"
+    if settings.secret_key_file.exists():
+        yield kept(settings.secret_key_file)
 
 
-def _channels(engine: Engine, settings: Settings) -> Iterator[tuple[bool, str]]:
+def _channels(engine: Engine, settings: Settings) -> Iterator[Line]:
     try:
         if is_current(engine):
             yield from telegram_checks(engine, settings)

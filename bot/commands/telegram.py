@@ -9,20 +9,21 @@ from typing import Any
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from bot.channels.telegram.bots import BadBots, given_bots, known_bots, read_private, shares, stored_token, why
+from bot.channels.telegram.bots import BadBots, given_bots, known_bots, shares, stored_token
 from bot.channels.telegram.tokens import bot_id, read_token
-from bot.commands import ALL, Slip, carry_out, telegram_webhook, wanted
+from bot.commands import SEVERAL, Slip, carry_out, telegram_webhook, wanted
 from bot.commands.telegram_api import NoAnswer, ask, delete_webhook, username
 from bot.conversation.desk import Desk
-from bot.seal import seal
+from bot.seal import Unreadable, read_private, seal
 from bot.settings import Settings
-from models.store import moment, reading, transaction
+from models.store import reading, transaction
 from models.telegram_bot import (
     TelegramBot,
     add_bot,
     bot_called,
     bots,
     called,
+    fetched_by,
     remove_bot,
     serve,
     stop_serving,
@@ -39,14 +40,14 @@ def describe(commands: Any) -> None:
     parser = commands.add_parser("telegram", help="run bots on Telegram", description=__doc__)
     actions = parser.add_subparsers(metavar="action", required=True)
     add = actions.add_parser("add", help="add a bot, or give one its new token (asked for, or piped in)")
-    add.add_argument("communities", help=f"whom it serves: hongmei, or hongmei,baoshi, or {ALL}")
+    add.add_argument("communities", help=f"whom it serves: {SEVERAL}")
     add.add_argument("--token-file", type=Path, metavar="PATH", help="keep the token in this file, not in the store")
     listed = actions.add_parser("list", help="the bots, whom they serve, and how messages come in")
-    on = actions.add_parser("on", help="switch Telegram on for a community")
-    off = actions.add_parser("off", help="switch Telegram off for a community")
+    on = actions.add_parser("on", help="switch Telegram on for communities")
+    off = actions.add_parser("off", help="switch Telegram off for communities")
     for action in (on, off):
-        action.add_argument("community", help="its slug, such as hongmei")
-    on.add_argument("--bot", required=True, metavar="USERNAME", help="the bot that shall serve it")
+        action.add_argument("communities", help=SEVERAL)
+    on.add_argument("--bot", required=True, metavar="USERNAME", help="the bot that shall serve them")
     remove = actions.add_parser("remove", help="forget a bot, its token, and who agreed to use it")
     remove.add_argument("bot", metavar="USERNAME")
     for action, act in ((add, _add), (listed, _list), (on, _on), (off, _off), (remove, _remove)):
@@ -79,8 +80,8 @@ def _token(file: Path | None) -> SecretStr:
     if file:
         try:
             return read_token(read_private(file))
-        except OSError as failure:
-            raise Slip(f"{file}: {why(failure)}") from None
+        except Unreadable as failure:
+            raise Slip(f"{file}: {failure}") from None
     if sys.stdin.isatty():
         return read_token(getpass.getpass("the token BotFather gave (not shown): "))
     return read_token(sys.stdin.readline())
@@ -115,8 +116,8 @@ def _list(_: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 def _comes_in(db: Session, bot: TelegramBot) -> str:
     if bot.webhook:
         return f"messages come to {bot.webhook}"
-    fetched = bot.polling_until is not None and bot.polling_until > moment(db)
-    return f"messages are fetched by {bot.poller}" if fetched else "nobody fetches messages now"
+    fetching = fetched_by(db, bot.id)
+    return f"messages are fetched by {fetching}" if fetching else "nobody fetches messages now"
 
 
 def _token_of(bot: TelegramBot) -> str:
@@ -126,7 +127,7 @@ def _token_of(bot: TelegramBot) -> str:
 
 
 def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    slugs = wanted(asked.community, desk)
+    slugs = wanted(asked.communities, desk)
     _check_free(slugs, desk, settings)
     with transaction(desk.engine, None) as db:
         bot = _ours(db, asked.bot, settings)
@@ -138,12 +139,14 @@ def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 
 
 def _off(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    _check_free([asked.community], desk, settings)
+    slugs = wanted(asked.communities, desk)
+    _check_free(slugs, desk, settings)
     with transaction(desk.engine, None) as db:
-        bot = stop_serving(db, asked.community)
-    if bot is None:
-        raise Slip(f"Telegram is off for {asked.community} already")
-    print(f"{called(bot)} serves {asked.community} no more; what is still owed there waits until it is on again")
+        stopped = {slug: called(bot) for slug in slugs if (bot := stop_serving(db, slug))}
+    if not stopped:
+        raise Slip(f"Telegram is off for {', '.join(slugs)} already")
+    for slug, name in stopped.items():
+        print(f"{name} serves {slug} no more; what is still owed there waits until it is on again")
     return 0
 
 

@@ -5,19 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from bot.channels.telegram.bots import BadBots, TelegramAccount, known_bots
+from bot.commands.checks import Line, kept, lanes
 from bot.commands.telegram_api import NoAnswer, ask, webhook_info
 from bot.commands.telegram_webhook import trouble
-from bot.seal import is_private
 from bot.settings import Settings
 from models.community import Community
-from models.outbox import Post, Push
 from models.store import reading
 from models.telegram_bot import TelegramBot, bots, called, fetched_by
 
-Line = tuple[bool, str]
+UNSERVED = "which no bot serves"
 
 
 def telegram_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
@@ -30,6 +29,7 @@ def telegram_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
         rows, slugs = bots(db), list(db.exec(select(Community.slug).order_by(col(Community.id))))
     if not rows:
         yield True, "Telegram is off (docs/telegram.md says how to switch it on)"
+        yield from lanes(engine, "telegram", "Telegram", UNSERVED, ())
         return
     tokens = {account.id for account in accounts}
     yield from _files(rows, settings)
@@ -43,17 +43,14 @@ def telegram_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
     served = {slug for account in accounts for slug in account.serves}
     if off := [slug for slug in slugs if slug not in served]:
         yield True, f"Telegram is off for {', '.join(off)} (`python -m bot telegram on`)"
-    yield from _lanes(engine, served)
+    yield from lanes(engine, "telegram", "Telegram", UNSERVED, served)
 
 
 def _files(rows: list[TelegramBot], settings: Settings) -> Iterator[Line]:
     given = [settings.telegram_tokens_file] if settings.telegram_tokens_file else []
-    key = [settings.secret_key_file] if any(row.sealed_token for row in rows) else []
-    for file in (*key, *given, *(Path(row.token_file) for row in rows if row.token_file)):
-        if not file.exists():
-            continue  # another way gives the token: else the bots would not be known
-        hint = "" if (kept := is_private(file)) else f": chmod 600 {file}"
-        yield kept, f"{file} {'is kept from others' if kept else 'may be read by anybody on this machine'}{hint}"
+    for file in (*given, *(Path(row.token_file) for row in rows if row.token_file)):
+        if file.exists():  # else another way gives the token, or the bots would not be known
+            yield kept(file)
 
 
 def _bot(engine: Engine, account: TelegramAccount, settings: Settings) -> Iterator[Line]:
@@ -75,13 +72,3 @@ def _bot(engine: Engine, account: TelegramAccount, settings: Settings) -> Iterat
             fetching = fetched_by(db, account.id)
         hint = fetching or "nobody: is `python -m bot serve` running?"
         yield bool(fetching), f"{account.name}: messages are fetched by {hint}"
-
-
-def _lanes(engine: Engine, served: set[str]) -> Iterator[Line]:
-    """What is owed on Telegram where no bot can send it."""
-    waiting = select(Push.lane, func.count()).where(Push.state == Post.WAITING).group_by(col(Push.lane))
-    with reading(engine, None) as db:
-        for lane, count in db.exec(waiting):
-            channel, _, slug = lane.partition(":")
-            if channel == "telegram" and slug not in served:
-                yield False, f"{count} messages wait for Telegram in {slug}, which no bot serves"

@@ -16,7 +16,7 @@ from bot.channels.wechat.accounts import Account, known_accounts, opened
 from bot.channels.wechat.api import Api
 from bot.channels.wechat.given import EVERYWHERE, KINDS, given_accounts, slip
 from bot.channels.wechat.notices import read_templates
-from bot.commands import ALL, Slip, carry_out, wanted, wechat_menu, wechat_page
+from bot.commands import SEVERAL, Slip, carry_out, wanted, wechat_menu, wechat_page
 from bot.commands.wechat_api import ask
 from bot.conversation.desk import Desk
 from bot.seal import seal
@@ -49,17 +49,17 @@ def describe(commands: Any) -> None:
     parser = commands.add_parser("wechat", help="run accounts on WeChat", description=__doc__)
     actions = parser.add_subparsers(metavar="action", required=True)
     add = actions.add_parser("add", help="add an account, or give one its new secret (asked for, or piped in)")
-    add.add_argument("communities", help=f"whom it serves: hongmei, or hongmei,baoshi, or {ALL}")
+    add.add_argument("communities", help=f"whom it serves: {SEVERAL}")
     add.add_argument("--appid", required=True, help="the AppID, such as wx1234567890abcdef")
     add.add_argument("--kind", required=True, choices=KINDS, help="not verified, or a verified one of either kind")
     add.add_argument("--name", default="", help="how you speak of it")
     add.add_argument("--plain", action="store_true", help="take messages in plain: for a test account (测试号) alone")
     listed = actions.add_parser("list", help="the accounts, and whom they serve")
-    on = actions.add_parser("on", help="switch WeChat on for a community")
-    off = actions.add_parser("off", help="switch WeChat off for a community")
+    on = actions.add_parser("on", help="switch WeChat on for communities")
+    off = actions.add_parser("off", help="switch WeChat off for communities")
     for action in (on, off):
-        action.add_argument("community", help="its slug, such as hongmei")
-    on.add_argument("--account", required=True, metavar="APPID", help="the account that shall serve it")
+        action.add_argument("communities", help=SEVERAL)
+    on.add_argument("--account", required=True, metavar="APPID", help="the account that shall serve them")
     remove = actions.add_parser("remove", help="forget an account, its secrets, and who follows it")
     remove.add_argument("account", metavar="APPID")
     templates = actions.add_parser("templates", help="which templates reach whom no conversation is open with")
@@ -146,7 +146,7 @@ def _list(_: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 
 
 def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    slugs = wanted(asked.community, desk)
+    slugs = wanted(asked.communities, desk)
     _check_free(slugs, settings)
     with transaction(desk.engine, None) as db:
         row = _ours(db, asked.account, settings)
@@ -156,12 +156,14 @@ def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 
 
 def _off(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
-    _check_free([asked.community], settings)
+    slugs = wanted(asked.communities, desk)
+    _check_free(slugs, settings)
     with transaction(desk.engine, None) as db:
-        row = stop_serving(db, asked.community)
-    if row is None:
-        raise Slip(f"WeChat is off for {asked.community} already")
-    print(f"{account_name(row)} serves {asked.community} no more; what is still owed there waits until it is on again")
+        stopped = {slug: account_name(row) for slug in slugs if (row := stop_serving(db, slug))}
+    if not stopped:
+        raise Slip(f"WeChat is off for {', '.join(slugs)} already")
+    for slug, name in stopped.items():
+        print(f"{name} serves {slug} no more; what is still owed there waits until it is on again")
     return 0
 
 

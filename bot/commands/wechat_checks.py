@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 from aiohttp import ClientSession
 from sqlalchemy import Engine
@@ -15,16 +14,16 @@ from bot.channels.wechat.given import BadAccounts, Corp, known_corp
 from bot.channels.wechat.notices import read_templates
 from bot.channels.wechat.rights import WITHOUT, missing, remedy
 from bot.channels.wecom.api import Api as Wecom
+from bot.commands.checks import Line, kept, lanes
 from bot.commands.wechat_api import NoAnswer, ask
 from bot.conversation.texts import civil
 from bot.logs import discreet
-from bot.seal import is_private
 from bot.settings import Settings
 from models.community import Community
 from models.store import reading
 from models.wechat_account import WechatAccount, account_name, wechat_accounts
 
-Line = tuple[bool, str]
+UNSERVED = "which no account serves"
 
 
 def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
@@ -38,11 +37,13 @@ def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
         slugs = list(db.exec(select(Community.slug).order_by(col(Community.id))))
     if corp:
         yield from _wecom(corp, settings)
+    yield from lanes(engine, "wecom", "WeCom", "and WeCom is off", slugs if corp else ())
     if not rows:
         yield True, "WeChat is off (docs/wechat.md says how to switch it on)"
+        yield from lanes(engine, "wechat", "WeChat", UNSERVED, ())
         return
     if settings.wechat_accounts_file:
-        yield _kept(settings.wechat_accounts_file)
+        yield kept(settings.wechat_accounts_file)
     if accounts and not settings.public_url:
         yield False, "LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to, on port 80 or 443"
     for account in accounts:
@@ -56,6 +57,7 @@ def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
     served = {slug for account in accounts for slug in account.serves}
     if off := [slug for slug in slugs if slug not in served]:
         yield True, f"WeChat is off for {', '.join(off)} (`python -m bot wechat on`)"
+    yield from lanes(engine, "wechat", "WeChat", UNSERVED, served)
 
 
 def _wecom(corp: Corp, settings: Settings) -> Iterator[Line]:
@@ -64,19 +66,13 @@ def _wecom(corp: Corp, settings: Settings) -> Iterator[Line]:
             await Wecom(corp, session, settings.wecom_api).try_secret()
 
     if settings.wecom_secret_file:
-        yield _kept(settings.wecom_secret_file)
+        yield kept(settings.wecom_secret_file)
     try:
         asyncio.run(ask())
     except (TryLater, Unreachable, Refused) as failure:
         yield False, f"WeCom: {discreet(str(failure))}"
     else:
         yield True, f"WeCom lets us in; its messages come to {settings.address}/wecom/{corp.corpid}"
-
-
-def _kept(file: Path) -> Line:
-    if is_private(file):
-        return True, f"{file} is kept from others"
-    return False, f"{file} may be read by anybody on this machine: chmod 600 {file}"
 
 
 def _account(engine: Engine, account: Account, row: WechatAccount, settings: Settings) -> Iterator[Line]:
