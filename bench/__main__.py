@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("turns", "reminders", "broadcast", "wechat")
+NAMES = ("turns", "reminders", "broadcast", "wechat", "understanding")
 
 
 def main() -> int:
@@ -13,7 +13,7 @@ def main() -> int:
         return int(run(rest))
     for known in NAMES:
         summary = (import_module(f"bench.{known}").__doc__ or "").splitlines()[0]
-        print(f"python -m bench {known:<10} {summary}")
+        print(f"python -m bench {known:<13} {summary}")
     return 0 if name in ("", "-h", "--help") else 2
 
 
