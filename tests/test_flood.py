@@ -15,6 +15,7 @@ from bot.settings import Settings
 
 ZHANG, LI = Address("web", "hongmei", "zhang"), Address("web", "hongmei", "li")
 FREE = Verdict()
+FIRE = "着火了"
 
 
 def test_thirty_in_a_minute_are_free() -> None:
@@ -98,8 +99,24 @@ def test_only_so_many_addresses_are_remembered() -> None:
     flood.judge(LI, 0)
     flood.judge(Address("web", "hongmei", "newest"), 0)
     assert len(flood._allowances) == REMEMBERED
-    assert ZHANG in flood._allowances  # who wrote last is forgotten last
+    assert (ZHANG, False) in flood._allowances  # who wrote last is forgotten last
     assert PACE * 60 == A_MINUTE
+
+
+def test_who_has_talked_too_fast_is_heard_with_a_danger() -> None:
+    flood = Flood()
+    for _ in range(80):
+        flood.judge(ZHANG, 0, "你好")
+    assert flood.judge(ZHANG, 0, "你好").refuse
+    assert flood.judge(ZHANG, 0, FIRE) == FREE
+    assert flood.judge(ZHANG, 0, "你好").refuse
+
+
+def test_dangers_without_end_are_a_flood_too() -> None:
+    flood = Flood()
+    assert [flood.judge(ZHANG, 0, FIRE) for _ in range(30)] == [FREE] * 30
+    assert flood.judge(ZHANG, 0, FIRE).tell
+    assert flood.judge(ZHANG, 0, "你好") == FREE
 
 
 # on the wire
@@ -157,3 +174,14 @@ async def test_the_far_too_fast_are_refused_and_others_are_answered(come: Any) -
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_who_is_refused_is_answered_at_once_with_a_danger(come: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.channels.flood.PACE", 0.01)  # the thirty-first would have to wait longer than anybody may
+    browser = await come()
+    for number in range(30):
+        assert (await say(browser, number)).status == 200
+    assert (await say(browser, 30)).status == 429
+    answer = await say(browser, 31, FIRE)
+    assert answer.status == 200
+    assert "119" in (await answer.json())["replies"][0]["text"]

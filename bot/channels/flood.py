@@ -4,11 +4,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.conversation.message import Address
+from bot.understanding.danger import dangerous
 
 A_MINUTE = 30  # messages
 PACE = A_MINUTE / 60  # a second, once the first minute's worth is spent
 LONGEST_QUEUE = 60.0  # seconds somebody may be behind before being asked to wait
-REMEMBERED = 10_000  # addresses
+REMEMBERED = 10_000  # buckets
 
 
 @dataclass
@@ -28,15 +29,19 @@ class Verdict:
 
 
 class Flood:
-    """A bucket of A_MINUTE messages for each address, refilled at PACE."""
+    """A bucket of A_MINUTE messages for each address, refilled at PACE; and another for those that speak of danger.
+
+    So somebody who has talked too fast is heard with a danger at once, and dangers can be no flood either.
+    """
 
     def __init__(self) -> None:
-        self._allowances: OrderedDict[Address, Allowance] = OrderedDict()
+        self._allowances: OrderedDict[tuple[Address, bool], Allowance] = OrderedDict()
 
-    def judge(self, who: Address, now: float) -> Verdict:
+    def judge(self, who: Address, now: float, text: str = "") -> Verdict:
         """Count one message; `now` in seconds of any steady clock."""
-        allowance = self._allowances.setdefault(who, Allowance(A_MINUTE, now))
-        self._allowances.move_to_end(who)
+        bucket = who, dangerous(text) is not None
+        allowance = self._allowances.setdefault(bucket, Allowance(A_MINUTE, now))
+        self._allowances.move_to_end(bucket)
         while len(self._allowances) > REMEMBERED:
             self._allowances.popitem(last=False)
         allowance.left = min(A_MINUTE, allowance.left + (now - allowance.at) * PACE)
