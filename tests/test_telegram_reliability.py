@@ -29,8 +29,9 @@ from tests.conftest import both_stores
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_phone import Phone
 from tests.fakes.telegram_state import Posted
+from tests.ports import free_port
 from tests.telegram_house import AGREE, House, answer, bring_by_webhook, resident_of
-from tests.telegram_quick import PLENTY, free_port, house_at, residents, said_by, settle_in, telegram, without_pace
+from tests.telegram_quick import PLENTY, house_at, residents, said_by, settle_in, telegram, without_pace
 
 pytestmark = both_stores
 Open = Callable[[], AbstractAsyncContextManager[House]]
@@ -41,7 +42,7 @@ REPORT = ("3幢楼道的灯坏了", "跳过", "13812345678")
 @pytest.fixture
 async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeTelegram]:
     without_pace(monkeypatch)
-    monkeypatch.setattr("bot.channels.telegram.teller.LOOK", 0.1)
+    monkeypatch.setattr("bot.channels.owing.LOOK", 0.1)
     async with telegram() as fake:
         yield fake
 

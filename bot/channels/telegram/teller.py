@@ -1,8 +1,4 @@
-"""Tells replies: in order for each chat, at the pace Telegram allows, and whatever happens to this process.
-
-A turn is committed with a note that its replies are owed for a minute to come; once they have left the note goes.
-What this process could not tell is told by whoever looks for notes that are overdue.
-"""
+"""Tells replies: in order for each chat, at the pace Telegram allows, and whatever happens to this process."""
 
 import asyncio
 import logging
@@ -10,30 +6,24 @@ from collections import Counter, defaultdict
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from bot.channels import Refused, TryLater, Uncertain, Unreachable
+from bot.channels.owing import Owing
 from bot.channels.telegram.attachments import look_for
 from bot.channels.telegram.call import Call
 from bot.channels.telegram.line import Line
 from bot.channels.telegram.render import render_all
 from bot.conversation.group import REPLIES
 from bot.conversation.message import Message, Reply
-from models.resident import lose_touch
-from models.store import reading, transaction
-from models.telling import LEASE, Owed, Told, keep_owed, next_owed, take_owed, write_told
+from models.telling import LEASE, Owed, Told
 
 log = logging.getLogger(__name__)
-MOST = 100  # owed replies taken up at once
-LOOK = 5.0  # seconds between looks for them, at most
 GRACE = 10.0  # seconds the last replies have when the house closes
-FRESH = timedelta(seconds=10)  # of a LEASE: a reply that has queued for longer is held anew before it is told
-PAUSES = (0.5, 2.0, 10.0)  # seconds before it is written down again that a reply has left
 
 
 class Teller:
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._owing = Owing(line.desk, self._lanes, self._owed)
         self._chats: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: Counter[str] = Counter()
         self._telling: set[asyncio.Task[None]] = set()
@@ -85,28 +75,10 @@ class Teller:
 
     async def _told(self, key: str, chat: str) -> None:
         try:
-            owed = self._held[key]
-            late = owed.until - self._line.desk.now() < LEASE - FRESH
-            if late and not await asyncio.to_thread(self._keep, owed):
-                return
-            await self._noted(await self._all(owed, chat))
+            if await self._owing.holds(owed := self._held[key]):
+                await self._owing.note(await self._all(owed, chat))
         finally:
             del self._held[key]
-
-    async def _noted(self, told: Told) -> None:
-        """Write down what has left: unwritten, it would be told again."""
-        for pause in PAUSES:
-            try:
-                return await asyncio.to_thread(self._write, told)
-            except SQLAlchemyError as failure:
-                log.warning("what was told is not written down yet: %s", type(failure).__name__)
-                await asyncio.sleep(pause)
-        await asyncio.to_thread(self._write, told)
-
-    def _keep(self, owed: Owed) -> bool:
-        desk = self._line.desk
-        with transaction(desk.engine, None, desk.now()) as db:
-            return keep_owed(db, owed)
 
     async def _all(self, owed: Owed, chat: str) -> Told:
         """Make one call after another; where one cannot be made now, it and those behind it are left for later."""
@@ -127,47 +99,12 @@ class Teller:
         shown = render_all(REPLIES.validate_python(owed.replies), look)
         return [call for calls in shown for call in calls]
 
-    def _write(self, told: Told) -> None:
-        desk = self._line.desk
-        with transaction(desk.engine, None, desk.now()) as db:
-            write_told(db, [told])
-            if told.lost:
-                channel, account, user, _ = told.key.split(":", 3)
-                lose_touch(db, channel, account, user)
-
-    async def catch_up(self) -> float:
-        """Take up what is owed and overdue; returns the seconds until something may be again."""
-        owed = await asyncio.to_thread(self._overdue)
-        for one in owed:
-            self._owed(one)
-        due = await asyncio.to_thread(self._next)
-        return 0.0 if len(owed) == MOST else due
-
-    def _overdue(self) -> Sequence[Owed]:
-        desk = self._line.desk
-        with reading(desk.engine, None) as db:
-            due = next_owed(db, self._lanes())
-        if due is None or due > desk.now():
-            return []
-        with transaction(desk.engine, None, desk.now()) as db:
-            return take_owed(db, self._lanes(), MOST)
-
     def _lanes(self) -> list[str]:
         return [f"telegram:{slug}" for slug in self._line.account.serves]
 
-    def _next(self) -> float:
-        with reading(self._line.desk.engine, None) as db:
-            due = next_owed(db, self._lanes())
-        return min(LOOK, max(0.05, (due - self._line.desk.now()).total_seconds())) if due else LOOK
-
     async def run(self) -> None:
-        while True:
-            try:
-                pause = await self.catch_up()
-            except Exception:
-                log.exception("looking for owed replies failed; it will be tried again")
-                pause = LOOK
-            await asyncio.sleep(pause)
+        """Tell what is overdue too, until cancelled."""
+        await self._owing.run()
 
     async def finish(self) -> None:
         """Let what is being told be told, for a moment; the rest is owed to whoever comes next."""

@@ -14,6 +14,7 @@ from bot.channels.wecom.api import Api
 from bot.channels.wecom.door import CHANNEL
 from bot.channels.wecom.reception import Reception
 from bot.channels.wecom.sending import Sending
+from bot.channels.wecom.teller import Teller
 from bot.channels.wecom.webhook import Webhook
 from bot.conversation.desk import Desk
 from bot.conversation.worker import Worker
@@ -50,12 +51,18 @@ class WecomChannel:
         async with ClientSession() as session:
             api = Api(corp, session, self._settings.wecom_api)
             self._sending = Sending(desk, corp.corpid, api, self._settings.address)
-            reception = Reception(desk, self._worker, corp.corpid, self._sending, Pictures(desk, session))
+            teller, pictures = Teller(desk, self._sending), Pictures(desk, session, self._settings.wecom_api)
+            reception = Reception(desk, self._worker, corp.corpid, self._sending, teller, pictures)
             self._webhook = Webhook(corp, reception)
+            telling = [asyncio.create_task(teller.run())] if listening else []
             try:
                 yield
             finally:
+                for task in telling:  # nothing more is begun, what is begun is ended
+                    task.cancel()
+                await asyncio.gather(*telling, return_exceptions=True)
                 await reception.finish()
+                await teller.finish()
 
     async def _check(self, request: web.Request) -> web.StreamResponse:
         return await self._webhook.check(request)
