@@ -1,7 +1,11 @@
 """One person on several channels: a code asked for on one and typed on another makes them one resident (绑定).
 
-Two addresses are never joined by guess. Of the code's eight digits the first three say which code is meant, so that
-wrong tries count against it however many addresses they come from; the other five are the secret.
+Two addresses are never joined by guess. A code is a 1 and eight digits by chance. The first five say which code is
+meant, the last four are its secret. A person has five wrong codes in ten minutes, and so has a code from all together:
+
+- A guess hits one of n living codes with n / 10^8. Whoever tries all there is has 5 / 10^4 for a code, at the price of
+  50,000 wrong codes by 10,000 persons in these ten minutes: eighty a second.
+- Nobody but its holder knows the first five digits of a code: to end it, or all of a community, costs as much.
 """
 
 import hashlib
@@ -24,8 +28,10 @@ from models.store import InCommunity, moment, refers
 
 LIFETIME = timedelta(minutes=10)  # of a code, and for as long wrong ones are held against whoever typed them
 TRIES = 5
-SHAPE = re.compile(r"1\d{3} ?\d{4}", re.ASCII)  # codes of households have no 1, and no telephone number is like it
-NUMBER = 3  # digits
+SHAPE = re.compile(
+    r"1\d{2} ?\d{3} ?\d{3}", re.ASCII
+)  # codes of households have no 1, and no telephone number is like it
+NUMBER = 5  # digits
 
 
 class Joining(InCommunity, table=True):
@@ -61,11 +67,11 @@ def issue_joining_code(db: Session, by: Resident) -> str:
     """
     if by.role is Role.GUEST:
         raise NotJoined("guest")
-    code, row = f"1{secrets.randbelow(10**7):07}", _row(db, by)
+    code, row = f"1{secrets.randbelow(10**8):08}", _row(db, by)
     row.number, row.digest, row.tries = code[:NUMBER], _digest(by.id, code), 0
     row.expires_at = moment(db) + LIFETIME
     db.add(row)
-    return f"{code[:4]} {code[4:]}"
+    return f"{code[:3]} {code[3:6]} {code[6:]}"
 
 
 def looks_like_joining_code(text: str) -> bool:
@@ -133,27 +139,28 @@ def join(db: Session, by: Resident, text: str) -> bool:
     return dropped
 
 
-def recognise(db: Session, browser: Account, known: Account) -> None:
-    """Let a browser be whom the platform says is using it, `known` there; raises NotJoined.
+def recognise(db: Session, browser: Account, known: Account, user: str) -> None:
+    """Let a browser be whom the platform says is using it, `known` there, by the name `user`; raises NotJoined.
 
     One that was another's on that platform changes hands, they keep what is theirs. Else it brings along what was
-    done there, but for what is unfinished: that comes first.
+    done there, but for what is unfinished: that comes first. Whoever knows its name of before is nobody by it.
     """
     both = select(Resident).where(col(Resident.id).in_([browser.resident_id, known.resident_id]))
     locked = both.order_by(col(Resident.id)).with_for_update(key_share=True).execution_options(populate_existing=True)
     found = {each.id: each for each in db.exec(locked)}
     by, holder = found[browser.resident_id], found[known.resident_id]
-    if by is holder:
-        return
-    if any(each.channel == known.channel for each in accounts_of(db, by)):
+    if by is not holder and any(each.channel == known.channel for each in accounts_of(db, by)):
         _move_out(db, by, browser)
         browser.resident_id = holder.id
-        return
-    _compare(db, by, holder)
-    talk = db.get(Dialogue, by.id)
-    if talk is not None and (talk.state["service"] or talk.state["parked"]):
-        raise NotJoined("unfinished")
-    _become(db, by, holder)
+    elif by is not holder:
+        _compare(db, by, holder)
+        talk = db.get(Dialogue, by.id)
+        if talk is not None and (talk.state["service"] or talk.state["parked"]):
+            raise NotJoined("unfinished")
+        _become(db, by, holder)
+    before, browser.user = _address(browser), user
+    if holder.origin == before:
+        holder.origin = _address(browser)
 
 
 def _become(db: Session, by: Resident, holder: Resident) -> None:
@@ -208,11 +215,15 @@ def part(db: Session, by: Resident, account: Account) -> None:
 
 def _move_out(db: Session, by: Resident, account: Account) -> str:
     """Nobody is known by an address that is theirs no longer; returns it, as an origin."""
-    address = f"{account.channel}:{account.account}:{account.user}"
+    address = _address(account)
     if by.origin == address:
         by.origin = f"parted:{by.id}"
         db.flush()
     return address
+
+
+def _address(account: Account) -> str:
+    return f"{account.channel}:{account.account}:{account.user}"
 
 
 def _row(db: Session, resident: Resident) -> Joining:

@@ -72,7 +72,7 @@ def worker(neighbour: Neighbour) -> Chat:
 
 
 def code_of(phone: Chat) -> str:
-    found = re.search(r"^1\d{3} \d{4}$", phone.say("绑定其他渠道"), re.MULTILINE)
+    found = re.search(r"^1\d\d \d{3} \d{3}$", phone.say("绑定其他渠道"), re.MULTILINE)
     assert found, phone.replies
     return found[0]
 
@@ -102,7 +102,7 @@ def left_naming(phone: Chat, resident_id: int) -> set[str]:
 def wrong(code: str, by: int = 1) -> str:
     """Another code of the same number."""
     digits = code.replace(" ", "")
-    return digits[:3] + f"{(int(digits[3:]) + by) % 100_000:05}"
+    return digits[:5] + f"{(int(digits[5:]) + by) % 10_000:04}"
 
 
 def open_a_poll(worker: Chat, clock: Clock) -> int:
@@ -306,13 +306,25 @@ def test_what_was_unfinished_here_is_dropped_with_a_word(here: Phone, there: Pho
 # --- not joined -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", ["1274 8850", "12748850", " １２７４　８８５０ "])
+@pytest.mark.parametrize("said", ["127 488 501", "127488501", "127488 501", " １２７　４８８　５０１ "])
 def test_what_a_code_looks_like(said: str) -> None:
     assert looks_like_joining_code(said)
 
 
 @pytest.mark.parametrize(
-    "said", ["85123456", "13812345678", "1274-8850", "11/28/2026", "12:00-14:00", "127488501", "1274885", "3幢", ""]
+    "said",
+    [
+        "85123456",
+        "851234567",
+        "13812345678",
+        "1381234567",
+        "127-488-501",
+        "11/28/2026",
+        "12:00-14:00",
+        "12748850",
+        "3幢",
+        "",
+    ],
 )
 def test_what_a_code_does_not_look_like(said: str) -> None:
     assert not looks_like_joining_code(said)
@@ -320,7 +332,7 @@ def test_what_a_code_does_not_look_like(said: str) -> None:
 
 def test_no_code_of_the_one_kind_is_one_of_the_other() -> None:
     assert "1" not in ALPHABET
-    assert not looks_like_code("1274 8850")
+    assert not looks_like_code("127 488 501")
 
 
 def test_a_code_lives_ten_minutes(here: Phone, there: Phone, clock: Clock) -> None:
@@ -360,12 +372,24 @@ def test_five_wrong_tries_end_a_code_wherever_they_come_from(there: Phone, desk:
 @both_stores
 def test_five_wrong_tries_of_one_address_are_enough_for_a_while(here: Phone, there: Phone, clock: Clock) -> None:
     code = code_of(there)
-    other = f"1{(int(code[1:3]) + 1) % 100:02}"
+    other = f"1{(int(code.replace(' ', '')[1:5]) + 1) % 10_000:04}"
     for n in range(5):
-        assert WRONG in here.say(f"{other}0000{n}")
+        assert WRONG in here.say(f"{other}000{n}")
     assert "试得太多了" in here.say(code)
     clock.passes(minutes=11)
     assert "码对上了" in here.say(code_of(there))
+
+
+def test_a_hundred_strangers_end_nobodys_code(there: Phone, desk: Desk) -> None:
+    """As many wrong codes as they may type, all of other numbers: nobody knows that of a code but its holder."""
+    code = code_of(there)
+    number = int(code.replace(" ", "")[:5])
+    for n in range(100):
+        stranger = Address("web", "hongmei", f"g{n}")
+        others = [f"{10_000 + (number - 10_000 + 5 * n + k + 1) % 10_000}0000" for k in range(5)]
+        answer(desk, there.community.id, [Message(str(k), stranger, said) for k, said in enumerate(others)])
+    assert sum(j.missed for j in there.rows(Joining)) == 500
+    assert "码对上了" in Phone(desk, "owner").say(code)
 
 
 def test_wrong_tries_of_one_batch_all_count(there: Phone, desk: Desk) -> None:
