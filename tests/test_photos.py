@@ -310,6 +310,12 @@ async def test_what_is_no_photo_is_refused_in_the_pages_words(send: Send, media:
     assert not list(media.rglob("*"))
 
 
+async def test_a_photo_that_takes_too_long_is_refused(send: Send, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "PATIENCE", 0)
+    await refused(await send(saved(drawn())), 415, "photo_kind")
+    assert not list(media.rglob("*"))
+
+
 async def test_the_bytes_count_and_not_the_name(kept: Kept) -> None:
     stored = await kept(saved(drawn(), "PNG"), name="report.exe", kind="application/octet-stream")
     assert opened(stored).format == "JPEG"

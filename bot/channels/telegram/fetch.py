@@ -9,12 +9,8 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.channels import photos
 from bot.channels.telegram.line import Line
-from bot.conversation.group import enter
 from bot.conversation.message import Address
 from bot.settings import Settings
-from models.photo import keep_photo
-from models.resident import Resident
-from models.store import transaction
 
 log = logging.getLogger(__name__)
 TRIES, PAUSE = 3, 0.5  # of a fetch, and the seconds between
@@ -33,20 +29,12 @@ class Hearing:
 
     async def photo(self, community_id: int, sender: Address, language: str, file_id: str) -> str:
         """Fetch, check, strip and keep a photo as its sender's; returns its reference. Raises NotHeard."""
-        data = await self._fetch(file_id, photos.LARGEST)
         try:
-            ref = await photos.keep(self.line.desk.media, data)
-        except (photos.NotAPhoto, TimeoutError):
+            return await photos.fetch_photo(
+                self.line.desk, community_id, sender, language, lambda: self._fetch(file_id, photos.LARGEST)
+            )
+        except photos.NotAPhoto:
             raise NotHeard("photo_kind") from None
-        await asyncio.to_thread(self._enter, community_id, sender, language, ref)
-        return ref
-
-    def _enter(self, community_id: int, sender: Address, language: str, ref: str) -> None:
-        desk = self.line.desk
-        resident_id = enter(desk, community_id, sender, language)
-        with transaction(desk.engine, community_id, desk.now()) as db:
-            if (resident := db.get(Resident, resident_id)) is not None:
-                keep_photo(db, resident, ref)
 
     async def words(self, file_id: str) -> str:
         """What a voice says, where a transcriber is set up; raises NotHeard."""
