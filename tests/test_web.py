@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, CookieJar, DummyCookieJar, FormData
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientResponse, CookieJar, DummyCookieJar, FormData, web
+from aiohttp.test_utils import TestClient, make_mocked_request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,7 +25,7 @@ from yarl import URL
 from bot.app import DESK, application
 from bot.channels import photos
 from bot.channels import web as web_channel
-from bot.channels.guest import COOKIE
+from bot.channels.guest import COOKIE, Guest, guest_of
 from bot.content.load import load_pack
 from bot.conversation.desk import Desk
 from bot.settings import Settings
@@ -479,6 +479,22 @@ async def test_the_cookie_is_for_the_server_alone(browser: Browser) -> None:
     assert cookie["path"] == "/"
     assert not cookie["secure"]
     assert len(cookie.value) == 32
+
+
+@pytest.mark.parametrize(("secure", "name"), [(True, f"__Host-{COOKIE}-hongmei"), (False, f"{COOKIE}-hongmei")])
+def test_who_is_recognised_in_a_community_has_a_cookie_of_their_own_there(secure: bool, name: str) -> None:
+    def comes(slug: str, **cookies: str) -> Guest:
+        said = "; ".join(f"{key}={value}" for key, value in cookies.items())
+        return guest_of(make_mocked_request("GET", "/", headers={"Cookie": said}), slug, secure)
+
+    planted = "A" * 32
+    guest = comes("hongmei", **{COOKIE: planted}).anew()
+    [cookie] = guest.remembered(web.Response()).cookies.values()
+    assert (cookie.key, cookie["path"], cookie["domain"], bool(cookie["secure"])) == (name, "/", "", secure)
+    both = {COOKIE: planted, name: cookie.value}
+    assert (comes("hongmei", **both).address, comes("hongmei", **both).recognised) == (guest.address, True)
+    assert (comes("baoshi", **both).token, comes("baoshi", **both).recognised) == (planted, False)
+    assert comes("hongmei", **{COOKIE: planted}).address != guest.address
 
 
 @pytest.mark.parametrize(("address", "secure"), [("https://linli.example", True), ("http://linli.example", False)])

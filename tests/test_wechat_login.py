@@ -10,8 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from bot.app import DESK, application
+from bot.channels.flood import A_MINUTE
+from bot.channels.guest import COOKIE as GUEST
 from models.joining import accounts_of, part
 from models.resident import Account, Resident, Role
 from models.store import transaction
@@ -64,6 +67,13 @@ class Web:
         """One step, followed by no other."""
         async with self.browser.session.get(url, headers={"User-Agent": agent}, allow_redirects=False) as answer:
             return answer
+
+    def cookies(self) -> dict[str, str]:
+        """Those that say who the browser is."""
+        return {c.key: c.value for c in self.browser.session.cookie_jar if c.key.startswith(GUEST)}
+
+    def plants(self, cookies: dict[str, str]) -> None:
+        self.browser.session.cookie_jar.update_cookies(cookies, URL(self.house.url))
 
     def traded(self) -> int:
         return sum(call.path == TRADE for call in self.house.fake.calls)
@@ -243,7 +253,7 @@ async def test_a_browser_with_a_history_of_its_own_changes_hands(house: House) -
     zhang, li = await house.neighbour(), await house.resident("小李", "5幢1单元301")
     page = Web(house, zhang)
     await page.writes("登记住址", "3幢2单元502")
-    code = re.search(r"1\d{3} \d{4}", await page.writes("绑定其他渠道"))
+    code = re.search(r"1\d\d \d{3} \d{3}", await page.writes("绑定其他渠道"))
     assert code
     await says(zhang, code[0], "是")
     await page.enters()
@@ -259,6 +269,39 @@ async def test_a_browser_with_a_history_of_its_own_changes_hands(house: House) -
 
 
 # who must not get in
+
+
+async def test_a_cookie_planted_before_the_login_opens_nothing_after_it(house: House) -> None:
+    """Its value is known to whoever had the phone before, or keeps a page on a sister domain."""
+    hers, his = Web(house, await house.resident()), Web(house, await house.neighbour("小李"))
+    for page in (hers, his):
+        page.plants({GUEST: "A" * 32})
+    await hers.writes("菜单")
+    await hers.enters()
+    assert "3-2-502" in await hers.writes("我的")
+    assert "3-2-502" not in await his.writes("我的") + await his.reads()
+    assert "3-2-502" in await hers.writes("我的")
+
+
+async def test_a_cookie_copied_from_its_last_owner_is_not_the_next_owners(house: House) -> None:
+    await house.resident()
+    page, copy = Web(house, await house.resident("小李", "5幢1单元301")), Web(house, await house.neighbour("第三台"))
+    await page.enters()
+    copy.plants(page.cookies())
+    assert "5-1-301" in await copy.writes("我的")
+    page.browser.name = "小张"
+    await page.enters()
+    assert "3-2-502" in await page.writes("我的")
+    assert "3-2-502" not in await copy.writes("我的")
+
+
+async def test_a_browser_recognised_again_keeps_its_cookie(house: House) -> None:
+    page = Web(house, await house.resident())
+    await page.enters()
+    before = page.cookies()
+    await page.enters()
+    assert page.cookies() == before
+    assert sorted(before) == [f"{GUEST}-hongmei"]
 
 
 async def test_a_state_that_is_not_the_browsers_makes_nobody_anybody(house: House) -> None:
@@ -288,6 +331,19 @@ async def test_an_address_opened_again_is_worth_nothing(house: House) -> None:
     assert his.traded() == 2
     assert "3-2-502" not in await his.writes("我的")
     assert house.fake.refusals[-1][1].errcode == 40163
+
+
+async def test_a_browser_asks_wechat_no_oftener_than_anybody_writes(house: House) -> None:
+    page = Web(house, await house.resident())
+    for _ in range(A_MINUTE + 10):
+        begun = await page.hops(f"{house.url}{ENTER}?to=hongmei")
+        state = begun.cookies[COOKIE].value
+        back = await page.hops(f"{house.url}{ENTERED}?to=hongmei&code=junk&state={state}")
+        assert (back.status, back.headers["Location"]) == (302, "/c/hongmei")
+    assert A_MINUTE <= page.traded() < A_MINUTE + 10
+    other = Web(house, await house.resident("小李", "5幢1单元301"))
+    await other.enters()
+    assert "5-1-301" in await other.writes("我的")
 
 
 async def test_nobody_is_led_elsewhere(house: House) -> None:

@@ -1,4 +1,7 @@
-"""Who a browser is: a random cookie, of which the store knows only the digest."""
+"""Who a browser is: a random cookie, of which the store knows only the digest.
+
+Whoever is recognised gets another, so that a cookie planted before opens nothing after.
+"""
 
 import hashlib
 import re
@@ -27,16 +30,27 @@ class Guest:
 
     address: Address
     language: str  # of the page; "" where it has not been chosen
+    cookie: str  # the name of the one that holds the token
     token: str
     secure: bool
     known: bool  # it has shown its cookie already
+
+    @property
+    def recognised(self) -> bool:
+        """Whether it shows the cookie given to who was recognised here."""
+        return self.known and self.cookie != COOKIE
+
+    def anew(self) -> "Guest":
+        """The same browser by a token that nobody else can have put there, for this community alone."""
+        slug, token = self.address.account, secrets.token_urlsafe(24)
+        return Guest(_address(slug, token), self.language, _own(slug, self.secure), token, self.secure, known=False)
 
     def remembered(self, response: R) -> R:
         """The response with the cookie that will recognise this browser, if it has none yet."""
         if self.known:
             return response
         response.set_cookie(
-            COOKIE, self.token, max_age=A_YEAR, httponly=True, samesite="Lax", secure=self.secure, path="/"
+            self.cookie, self.token, max_age=A_YEAR, httponly=True, samesite="Lax", secure=self.secure, path="/"
         )
         return response
 
@@ -59,12 +73,24 @@ def who_is(db: Session, guest: Guest) -> Resident | None:
 
 
 def guest_of(request: web.Request, slug: str, secure: bool) -> Guest:
-    token = request.cookies.get(COOKIE, "")
-    known = re.fullmatch(r"[A-Za-z0-9_-]{32}", token) is not None
-    token = token if known else secrets.token_urlsafe(24)
-    user = hashlib.sha256(f"linlifang guest {token}".encode()).hexdigest()[:32]
+    """By the cookie of who was recognised in this community, else by the one any visitor has."""
     language = request.cookies.get("language", "")
-    return Guest(Address("web", slug, user), language if language in LANGUAGES else "", token, secure, known)
+    language = language if language in LANGUAGES else ""
+    for cookie in (_own(slug, secure), COOKIE):
+        token = request.cookies.get(cookie, "")
+        if re.fullmatch(r"[A-Za-z0-9_-]{32}", token):
+            return Guest(_address(slug, token), language, cookie, token, secure, known=True)
+    token = secrets.token_urlsafe(24)
+    return Guest(_address(slug, token), language, COOKIE, token, secure, known=False)
+
+
+def _own(slug: str, secure: bool) -> str:
+    """A name with this prefix cannot be set from a sister domain or without https (RFC 6265bis, section 4.1.3.2)."""
+    return f"{'__Host-' if secure else ''}{COOKIE}-{slug}"
+
+
+def _address(slug: str, token: str) -> Address:
+    return Address("web", slug, hashlib.sha256(f"linlifang guest {token}".encode()).hexdigest()[:32])
 
 
 def same_origin(request: web.Request) -> bool:

@@ -22,9 +22,8 @@ from bot.conversation.group import enter
 from bot.conversation.message import Message, Place, Reply
 from bot.conversation.worker import Worker
 from models.history import heard_from, letters_to
-from models.photo import keep_photo, may_see
-from models.resident import Resident
-from models.store import as_json, reading, transaction
+from models.photo import may_see
+from models.store import as_json, reading
 
 log = logging.getLogger(__name__)
 HEARTBEAT = 15.0  # seconds between signs of life on an idle stream: proxies cut what is silent
@@ -77,7 +76,7 @@ class WebChat:
         return guest.remembered(web.json_response({"replies": [shown(r, community) for r in replies]}, dumps=as_json))
 
     async def _answer(self, community: Community, guest: Guest, message: Message) -> list[Reply]:
-        verdict = self._flood.judge(guest.address, time.monotonic())
+        verdict = self._flood.judge(guest.address, time.monotonic(), message.text)
         if verdict.refuse:
             raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(verdict.wait) + 1)})
         await self._hold(verdict.wait)
@@ -124,17 +123,10 @@ class WebChat:
             except TimeoutError:
                 return refused(422, words["photo_failed"])
             try:
-                ref = await photos.keep(self.desk.media, data)
-            except (photos.NotAPhoto, TimeoutError):
+                ref = await photos.enter_photo(self.desk, community.id, guest.address, guest.language, data)
+            except photos.NotAPhoto:
                 return refused(415, words["photo_kind"])
-        await asyncio.to_thread(self._enter_photo, community, guest, ref)
         return guest.remembered(web.json_response({"ref": ref, "url": f"/media/{community.slug}/{ref}"}))
-
-    def _enter_photo(self, community: Community, guest: Guest, ref: str) -> None:
-        resident_id = enter(self.desk, community.id, guest.address, guest.language)
-        with transaction(self.desk.engine, community.id, self.desk.now()) as db:
-            if (resident := db.get(Resident, resident_id)) is not None:
-                keep_photo(db, resident, ref)
 
     async def photo(self, request: web.Request) -> web.StreamResponse:
         """A photo, for whoever sent it and for workers of the same community."""

@@ -6,6 +6,7 @@ Source: developers.weixin.qq.com/doc/service/guide/h5/auth.html
 import asyncio
 import logging
 import secrets
+import time
 from hmac import compare_digest
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from sqlmodel import Session, select
 
 from bot.channels import Refused, TryLater, Unreachable
+from bot.channels.flood import Flood
 from bot.channels.guest import Guest, guest_of
 from bot.channels.wechat.accounts import Account
 from bot.channels.wechat.api import Api
@@ -40,7 +42,7 @@ class Login:
     def __init__(self, desk: Desk, account: Account, api: Api, settings: Settings) -> None:
         self.account = account
         self._desk, self._api, self._open, self._page = desk, api, settings.wechat_open, settings.address
-        self._secure = self._page.startswith("https:")
+        self._secure, self._flood = self._page.startswith("https:"), Flood()
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """To the authorize page and back, for those who can be known by it; straight into the chat for others."""
@@ -54,15 +56,19 @@ class Login:
         return response
 
     async def entered(self, request: web.Request) -> web.StreamResponse:
-        """Back with a code, good once; without a state that is this browser's, nobody is made anybody."""
+        """Back with a code, good once; without a state that is this browser's, nobody is made anybody.
+
+        Each code is a question to WeChat: a browser may ask as often as anybody may write.
+        """
         community = self._wanted(request)
         guest = guest_of(request, community.slug, self._secure)
-        response = guest.remembered(_redirect(_chat(community)))
-        response.del_cookie(COOKIE, path=self.account.path)
         ours, theirs = request.cookies.get(COOKIE, ""), request.query.get("state", "")
         code = request.query.get("code", "")
-        if code and ours and compare_digest(ours.encode(), theirs.encode()) and self._knows(community):
-            await self._recognised(community, guest, code)
+        genuine = code and ours and compare_digest(ours.encode(), theirs.encode()) and self._knows(community)
+        if genuine and not self._flood.judge(guest.address, time.monotonic()).wait:
+            guest = await self._recognised(community, guest, code)
+        response = guest.remembered(_redirect(_chat(community)))
+        response.del_cookie(COOKIE, path=self.account.path)
         return response
 
     def _wanted(self, request: web.Request) -> Community:
@@ -82,19 +88,21 @@ class Login:
         query = urlencode(asked | {"state": state})
         return f"{self._open}/connect/oauth2/authorize?{query}#wechat_redirect"
 
-    async def _recognised(self, community: Community, guest: Guest, code: str) -> None:
+    async def _recognised(self, community: Community, guest: Guest, code: str) -> Guest:
         """The web chat opens in any case: who cannot be known is whom the browser was before."""
         try:
             openid = await self._api.oauth_openid(code)
-            await asyncio.to_thread(self._make_one, community, guest, Address("wechat", community.slug, openid))
+            return await asyncio.to_thread(self._make_one, community, guest, Address("wechat", community.slug, openid))
         except NotJoined as why:
             log.info("a browser stays its own: %s", why)
         except (TryLater, Unreachable, Refused) as failure:
             log.warning("WeChat does not say who opens the page: %s", failure)
         except Exception:
             log.exception("who opens the page was not written down")
+        return guest
 
-    def _make_one(self, community: Community, guest: Guest, follower: Address) -> None:
+    def _make_one(self, community: Community, guest: Guest, follower: Address) -> Guest:
+        """The follower in this browser, by a cookie that is new to it unless it is theirs already."""
         for address in (guest.address, follower):
             with reading(self._desk.engine, community.id) as db:
                 known = resident_at(db, address.channel, address.account, address.user)
@@ -102,12 +110,15 @@ class Login:
                 enter(self._desk, community.id, address, guest.language)
         now = self._desk.now()
         with transaction(self._desk.engine, community.id, now) as db:
-            here = _reached(db, follower)
-            recognise(db, _reached(db, guest.address), here)
+            here, browser = _reached(db, follower), _reached(db, guest.address)
+            theirs = guest.recognised and browser.resident_id == here.resident_id
+            found = guest if theirs else guest.anew()
+            recognise(db, browser, here, found.address.user)
             row = db.get(WechatFollower, (self.account.appid, follower.user))
             if row is not None and row.following:
                 # opening the page for a while must not draw the news away from where they are
                 here.used_at = now + STILL_FRESH
+        return found
 
 
 def _chat(community: Community) -> str:
