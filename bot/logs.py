@@ -10,7 +10,14 @@ from typing import Any
 from bot.channels.telegram.tokens import TOKEN
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-CHATTY = ("alembic", "apscheduler", "httpcore", "httpx", "telegram")  # httpx names a token in every line of its own
+CHATTY = (
+    "PIL",
+    "alembic",
+    "apscheduler",
+    "httpcore",
+    "httpx",
+    "telegram",
+)  # httpx names tokens, PIL what is in a photo
 HIDDEN = "(hidden)"
 
 _SECRETS = (

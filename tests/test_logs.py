@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.fernet import Fernet
+from PIL import Image
 from pydantic import SecretStr
 from telegram.error import TelegramError
 
+from bot.channels.pixels import strip
 from bot.channels.telegram.bots import TelegramAccount
 from bot.channels.telegram.wire import open_bot
 from bot.logs import CHATTY, HIDDEN, Discreet, discreet, set_up
@@ -145,11 +147,21 @@ def test_the_last_words_are_discreet_too(heard: io.StringIO) -> None:
     assert LETTERS not in heard.getvalue()
 
 
+def test_what_stands_in_a_photo_is_not_said(heard: io.StringIO) -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x010E], exif[0x013B] = "王家门口", "Wang Geheim"  # ImageDescription, Artist
+    Image.new("RGB", (40, 30)).save(out, "JPEG", exif=exif)
+    strip(out.getvalue())
+    assert "Geheim" not in heard.getvalue()
+    assert "王家" not in heard.getvalue()
+
+
 def test_no_setting_shows_what_is_secret() -> None:
     settings = Settings(
         telegram_tokens=SecretStr(f"hongmei={TOKEN}"),
         telegram_proxy=SecretStr("socks5://me:hunter2@127.0.0.1:1080"),
         transcriber_key=SecretStr("sk-transcriber"),
+        interpreter_key=SecretStr("sk-interpreter"),
     )
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
-    assert not [secret for secret in (LETTERS, "hunter2", "sk-transcriber") if secret in shown]
+    assert not [secret for secret in (LETTERS, "hunter2", "sk-transcriber", "sk-interpreter") if secret in shown]
