@@ -9,6 +9,8 @@ from sqlmodel import JSON, Column, Field, Session
 
 from models.store import InCommunity, add_once, insert_once, moment, ours, refers, table_of
 
+PUSHED = 12  # choices of pushes that may still be answered by their words
+
 
 def _json(kind: type = dict) -> Any:
     return Field(default_factory=kind, sa_column=Column(JSON, nullable=False))
@@ -59,6 +61,8 @@ class State:
     said: list[Any] = field(default_factory=list)
     turn: int = 0  # numbers the menus, so that a tap on an old one is known
     offered: list[Any] = field(default_factory=list)  # [value, label] of the choices of the newest menu
+    pushed: list[Any] = field(default_factory=list)  # [value, words] of choices of pushes, the newest last
+    later: list[Any] = field(default_factory=list)  # [service, words] of what else was wished for, after this talk
     parked: dict[str, Any] = field(default_factory=dict)  # an unfinished talk, to be offered again
     expires_at: datetime | None = None
 
@@ -74,9 +78,11 @@ class State:
                 "answers": self.answers,
                 "given": self.given,
                 "said": self.said,
+                "later": self.later,
                 "wanted": wanted,
                 "offered": False,
             }
+            self.later = []
         self.end()
 
     def resume(self) -> None:
@@ -84,6 +90,7 @@ class State:
         parked, self.parked = self.parked, {}
         self.service, self.asked = parked["service"], None
         self.answers, self.given, self.said = parked["answers"], parked["given"], parked["said"]
+        self.later = parked.get("later", [])  # laid aside by an older version without any
 
 
 _dialogues = table_of(Dialogue)
@@ -139,6 +146,13 @@ def remember(
     """Keep an answer, so that a redelivery gets the same one; `owed_at` is when it should have been told."""
     row = {"key": key, "resident_id": resident_id, "said": said, "replies": replies, "at": at}
     add_once(db, Heard, row | {"owed_at": owed_at, "told": 0, "community_id": ours(db)})
+
+
+def keep_pushed(db: Session, resident_id: int, choices: list[list[str]]) -> None:
+    """Remember [value, words] of a push's choices beside whatever menu there is; the row must be locked already."""
+    state = load_dialogues(db, [resident_id])[resident_id]
+    state.pushed = [*(c for c in state.pushed if c not in choices), *choices][-PUSHED:]
+    save_dialogues(db, {resident_id: state})
 
 
 def talks_left_alone(db: Session) -> list[int]:

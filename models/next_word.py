@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import BindParameter, String, bindparam, literal, or_, select, text, update
 from sqlmodel import Session
 
-from models.outbox import Post, Push
+from models.history import resident_at
+from models.outbox import Post, Push, push
 from models.resident import Account, Resident
 from models.store import moment, table_of
 
@@ -46,6 +47,13 @@ _back = _mine.values(lane=bindparam("to"))
 _told = _mine.where(_push.c.state.in_([Post.SENDING, Post.UNCERTAIN])).values(
     state=Post.SENT, settled_at=bindparam("now")
 )
+
+
+def owe_at_next_word(db: Session, channel: str, account: str, user: str, key: str, text_key: str, **facts: Any) -> None:
+    """Owe somebody words that can be said as an answer alone; to an address that is nobody's any more, nothing."""
+    resident_id = resident_at(db, channel, account, user)
+    if resident_id is not None:
+        push(db, key, resident_id, text_key, lane=f"{channel}:{account}{NEXT}", **facts)
 
 
 def those_waiting(db: Session, channel: str, accounts: Sequence[str]) -> set[tuple[str, str]]:

@@ -75,6 +75,7 @@ def push(
     expires: datetime | None = None,
     urgent: bool = False,
     choices: list[tuple[str, str]] | None = None,
+    lane: str = "",
     **facts: Any,
 ) -> None:
     """Owe a resident a message, now or at `due` (UTC); it is worded when sent, in their language.
@@ -91,7 +92,7 @@ def push(
         "facts": storable(facts),
         "choices": [list(c) for c in choices or []],
         "urgent": urgent,
-        "lane": "",
+        "lane": lane,
         "state": Post.WAITING,
         "due_at": due or now,
         "expires_at": expires,

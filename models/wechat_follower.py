@@ -1,6 +1,6 @@
 """A follower of a WeChat account: what may still be sent to them, and what waits for their next word."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, case, or_, update
 from sqlalchemy import Column as AnyColumn
-from sqlmodel import JSON, Column, Field, Session, SQLModel, select
+from sqlmodel import JSON, Column, Field, Session, SQLModel, col, select
 
+from models.resident import Account
 from models.store import insert_of, moment, table_of
 
 SAID, TAPPED = timedelta(hours=48), timedelta(minutes=1)  # how long a window is open
 PER_WORD, PER_TAP = 5, 3
 MARGIN = timedelta(seconds=5)  # a window is closed for us before it is for WeChat, whose clock is another
-BREAK = "\f"  # between the pages that wait for 更多
 
 
 class WechatFollower(SQLModel, table=True):
@@ -29,7 +29,8 @@ class WechatFollower(SQLModel, table=True):
     tapped_at: datetime | None = None  # when they last tapped a menu, followed or scanned: three in the minute after
     tapped_left: int = 0
     agreed: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # template -> times
-    rest: str = ""  # what did not fit into the last reply: told when they say 更多
+    # what did not fit into the newest reply, see `keep_rest`: told when they say 更多
+    rest: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 _follower = table_of(WechatFollower)
@@ -60,6 +61,21 @@ class Opening:
     user: str
     at: datetime
     charged: int = 0
+
+
+def known(db: Session, appid: str, slugs: Collection[str], users: Collection[str]) -> set[str]:
+    """Those who stand here already, and those who are somebody to a community: nothing is kept of anybody else.
+
+    Whoever deletes themselves meanwhile waits until this transaction is over.
+    """
+    if not users:
+        return set()
+    here = select(WechatFollower.user).where(WechatFollower.appid == appid, col(WechatFollower.user).in_(users))
+    found = set(db.exec(here.order_by(col(WechatFollower.user)).with_for_update()))
+    if new := set(users) - found:
+        at = (Account.channel == "wechat", col(Account.account).in_(slugs), col(Account.user).in_(new))
+        found.update(db.exec(select(Account.user).where(*at)))
+    return found
 
 
 def said(db: Session, appid: str, openings: Sequence[Opening]) -> None:
@@ -128,19 +144,42 @@ def take_agreed(db: Session, appid: str, user: str, template: str) -> bool:
     return True
 
 
-def keep_rest(db: Session, appid: str, user: str, pages: Sequence[str]) -> None:
-    """Keep the pages that wait for 更多, in the place of those that did."""
-    _write(db, appid, [{"user": user, "rest": BREAK.join(pages)}], update_on_conflict=("rest",))
+def keep_rest(db: Session, appid: str, user: str, community_id: int, words_of: str, pages: Sequence[str]) -> None:
+    """Keep the pages that wait for 更多, of words said in a community, in the place of those that did.
 
-
-def more(db: Session, appid: str, user: str) -> str:
-    """The next of the pages that wait, which does so no more; "" where none does."""
+    `words_of` is what the words belong to; the same kept again changes nothing.
+    """
     row = _locked(db, appid, user)
-    if row is None:
-        return ""
-    page, _, row.rest = row.rest.partition(BREAK)
+    if row is None or (row.rest and row.rest["words_of"] == words_of):
+        return
+    about = {"community": community_id, "words_of": words_of, "at": moment(db).timestamp()}
+    row.rest = {**about, "pages": list(pages), "shown": "", "to": ""}
     db.add(row)
-    return page
+
+
+def forget_rest(db: Session, appid: str, since: Mapping[str, datetime]) -> None:
+    """They were told something else, at these moments (UTC); what was kept later stays."""
+    if not since:
+        return
+    mine = select(WechatFollower).where(WechatFollower.appid == appid, col(WechatFollower.user).in_(since))
+    kept = mine.where(col(WechatFollower.rest).is_not(None)).order_by(col(WechatFollower.user)).with_for_update()
+    for row in db.exec(kept):
+        if row.rest and row.rest["at"] < since[row.user].timestamp():
+            row.rest = None
+            db.add(row)
+
+
+def more(db: Session, appid: str, user: str, community_id: int, letter: str) -> str:
+    """The next of the pages that wait in a community, the same for the same letter; "" where none does."""
+    row = _locked(db, appid, user)
+    rest = row.rest if row else None
+    if row is None or rest is None or rest["community"] != community_id:
+        return ""
+    if rest["to"] != letter:
+        page, *pages = rest["pages"] or [""]
+        row.rest = rest = rest | {"pages": pages, "shown": page, "to": letter}
+        db.add(row)
+    return str(rest["shown"])
 
 
 def _locked(db: Session, appid: str, user: str) -> WechatFollower | None:
@@ -165,7 +204,7 @@ def _write(db: Session, appid: str, rows: Sequence[dict[str, Any]], *, update_on
     """Enter followers; of one who is there already these columns change, of a window only for a later one."""
     if not rows:
         return
-    new = {"following": True, "said_at": None, "said_left": 0, "tapped_at": None, "tapped_left": 0, "rest": ""}
+    new = {"following": True, "said_at": None, "said_left": 0, "tapped_at": None, "tapped_left": 0, "rest": None}
     ordered = sorted(rows, key=lambda row: str(row["user"]))  # all in one order: nobody waits for each other
     statement = _upsert(update_on_conflict, db.get_bind().dialect.name)
     db.connection().execute(statement, [{"appid": appid, **new, "agreed": {}, **row} for row in ordered])

@@ -9,7 +9,9 @@ from PIL import Image
 from sqlmodel import select
 
 from models.dialogue import Heard
+from models.resident import Role
 from models.store import reading
+from tests.conftest import Chat
 from tests.fakes.telegram_phone import Phone
 from tests.telegram_house import AGREE, House, answer, group_hears, quietly
 from tests.telegram_quick import house_at, residents, said_by, telegram, without_pace
@@ -114,6 +116,19 @@ class TestAlliance:
         zhang = stranger(house)
         told = await answer(zhang, await zhang.say(FIRE), "119")
         assert all(phone_of(house, slug) in told.text for slug in ("hongmei", "baoshi"))
+        assert "还不知道" in told.text
+
+    async def test_a_danger_is_heard_once_they_have_chosen_and_agreed(self, house: House) -> None:
+        on_duty = Chat(house.desk, "wang", "baoshi").settle_in(Role.WORKER)
+        zhang = stranger(house)
+        await zhang.say(FIRE)
+        await zhang.sees_button("宝石社区")
+        await zhang.tap("宝石社区", wait=True)
+        await zhang.sees_button(AGREE)
+        assert on_duty.pushed() == []
+        await zhang.tap(AGREE, wait=True)
+        await zhang.sees("已经通知社区值班人员")
+        assert on_duty.pushed() == ["work.alarm"]
 
 
 # ---- one question

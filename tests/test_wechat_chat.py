@@ -3,7 +3,7 @@
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import prcoords
@@ -18,9 +18,11 @@ from models.dialogue import Heard
 from models.photo import Photo
 from models.resident import Account as Reached
 from models.resident import Resident, Role
+from models.store import transaction
 from models.ticket import Ticket
 from models.visitor import Visitor
-from tests.conftest import both_stores
+from models.wechat_account import stop_serving
+from tests.conftest import Chat, both_stores
 from tests.fakes.wechat_phone import Phone
 from tests.wechat_house import House, Web, reply_to, says, taps, wechat_house
 
@@ -51,6 +53,13 @@ async def house(store_url: str, tmp_path: Path, serves: tuple[str, ...]) -> Asyn
 def heard(house: House, key: str) -> list[object]:
     """What was said with a message of each that had it, oldest first."""
     return [h.said[key] for h in sorted(house.rows(Heard), key=lambda h: h.at) if h.said[key]]
+
+
+async def comes_true_of(answer: Callable[[], Awaitable[str]], words: str) -> None:
+    """For what a process learns of a moment later."""
+    async with asyncio.timeout(5):
+        while words not in await answer():
+            await asyncio.sleep(0.2)
 
 
 async def comes_true(true: Callable[[], bool]) -> None:
@@ -300,12 +309,63 @@ class TestAlliance:
         assert "乒乓小馆" in await says(zhang, "2")
         assert [v.community_id for v in house.rows(Visitor)] == [house.desk.communities["hongmei"].id]
 
-    async def test_danger_is_answered_at_the_door(self, house: House) -> None:
+    async def test_to_choose_is_not_to_consent(self, house: House) -> None:
         zhang = house.fake.phone("小张")
         await zhang.follow()
-        told = await says(zhang, "我家着火了")
-        assert "119" in told
-        assert "哪个社区" in told
+        await says(zhang, "红梅社区")
+        assert [v.consented_at for v in house.rows(Visitor)] == [None]
+
+    @both_stores
+    @pytest.mark.parametrize("processes", [1, 2])
+    async def test_a_danger_at_the_door_is_heard_once_they_are_in(
+        self, store_url: str, tmp_path: Path, processes: int, serves: tuple[str, ...]
+    ) -> None:
+        async with wechat_house(store_url, tmp_path, *serves, processes=processes) as [house, *_]:
+            zhang, on_duty = house.fake.phone("小张"), Chat(house.desk, "wang", "baoshi").settle_in(Role.WORKER)
+            await zhang.follow()
+            told = await says(zhang, "我家着火了")
+            assert "119" in told
+            assert all(house.desk.communities[slug].pack.community.phone in told for slug in serves)
+            assert "还不知道" in told
+            assert "哪个社区" in told
+            answer = await says(zhang, "宝石社区")
+            assert "119" in answer
+            assert "已经通知社区值班人员" in answer
+            assert on_duty.pushed() == ["work.alarm"]
+            assert "不客气" in await says(zhang, "谢谢")
+
+    async def test_a_poster_scanned_in_danger_leads_to_help(self, house: House) -> None:
+        zhang, on_duty = house.fake.phone("小张"), Chat(house.desk, "wang", "baoshi").settle_in(Role.WORKER)
+        await zhang.follow()
+        await says(zhang, "我家着火了")
+        assert "已经通知社区值班人员" in await reply_to(await zhang.scan("baoshi-events"))
+        assert on_duty.pushed() == ["work.alarm"]
+
+    async def test_a_danger_said_while_changing_the_community_is_heard_where_they_go(self, house: House) -> None:
+        zhang, on_duty = house.fake.phone("小张"), Chat(house.desk, "wang", "baoshi").settle_in(Role.WORKER)
+        await zhang.follow()
+        await says(zhang, "红梅社区", "换社区。", "我家着火了", "宝石社区")
+        assert on_duty.pushed() == ["work.alarm"]
+
+    @both_stores
+    async def test_who_lives_where_wechat_was_switched_off_is_led_nowhere_else(
+        self, store_url: str, tmp_path: Path, serves: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.channels.wechat.channel.LOOK", 0.05)
+        async with wechat_house(store_url, tmp_path, *serves) as [house]:
+            zhang, li = house.fake.phone("小张"), house.fake.phone("小李")
+            on_duty = Chat(house.desk, "wang", "baoshi").settle_in(Role.WORKER)
+            await zhang.follow()
+            await says(zhang, "红梅社区", "登记住址", "3幢2单元502")
+            with transaction(house.desk.engine, None) as db:
+                stop_serving(db, "hongmei")
+            await comes_true_of(lambda: says(zhang, "谢谢"), "哪个社区")
+            told = await says(zhang, "3幢有人被困在电梯里")
+            assert "还不知道" in told
+            assert on_duty.pushed() == []
+            assert "宝石社区的邻里坊" in await reply_to(await li.follow())
+            assert "已经通知社区值班人员" in await says(zhang, "1")
+            assert on_duty.pushed() == ["work.alarm"]
 
     async def test_a_poster_chooses(self, house: House) -> None:
         zhang = house.fake.phone("小张")
@@ -320,7 +380,7 @@ class TestAlliance:
 @both_stores
 async def test_a_report_begun_on_wechat_is_ended_on_the_web(house: House) -> None:
     zhang = await house.resident()
-    code = re.search(r"\b1\d{3} \d{4}\b", await says(zhang, "绑定其他渠道"))
+    code = re.search(r"\b1\d\d \d{3} \d{3}\b", await says(zhang, "绑定其他渠道"))
     assert code
     async with Web(house) as page:
         await page.says("你好")
@@ -349,3 +409,49 @@ async def test_a_photo_is_shown_to_whom_it_concerns(house: House) -> None:
     assert (shown.kind, bool(shown.picture)) == ("image", True)
     for phone in (li, away):
         assert not [s for s in phone.screen if s.how == "custom" or "漆黑" in s.text]
+
+
+# ---- what one community offered does nothing in another
+
+
+class TestOldLines:
+    @pytest.fixture
+    def serves(self) -> tuple[str, ...]:
+        return ("hongmei", "baoshi")
+
+    async def reports(self, phone: Phone, community: str, what: str) -> None:
+        await says(phone, community, "登记住址", "3幢2单元502", what, "跳过", "跳过", "可以")
+
+    @both_stores
+    async def test_an_old_line_of_another_community_changes_nothing_here(self, house: House) -> None:
+        zhang = house.fake.phone("小张")
+        await zhang.follow()
+        await self.reports(zhang, "红梅社区", "3幢楼道的灯坏了")
+        await says(zhang, "我的报修")
+        [old] = [line for line in zhang.last.links if "1 号" in line]
+        await self.reports(zhang, "宝石社区", "5幢的下水道堵了")
+        told = await reply_to(await zhang.tap_menu(old))
+        assert told == "那是红梅社区的消息，在这里办不了。要到红梅社区去办，请回复“红梅社区”。"
+        await says(zhang, "红梅社区")
+        assert "灯坏了" in await reply_to(await zhang.tap_menu(old))
+
+    async def test_a_number_is_of_the_newest_menu_of_where_they_are(self, house: House) -> None:
+        zhang = house.fake.phone("小张")
+        await zhang.follow()
+        await self.reports(zhang, "红梅社区", "3幢楼道的灯坏了")
+        await says(zhang, "宝石社区", "红梅社区", "我的报修", "宝石社区")
+        told = await says(zhang, "1")
+        assert "1 号" not in told
+        assert await says(zhang, "取消", "报事报修") == told
+
+    @both_stores
+    async def test_a_line_of_a_community_switched_off_is_an_old_one(self, house: House) -> None:
+        zhang = house.fake.phone("小张")
+        await zhang.follow()
+        await self.reports(zhang, "红梅社区", "3幢楼道的灯坏了")
+        await self.reports(zhang, "宝石社区", "5幢的下水道堵了")
+        gone = max(c.id for c in house.desk.communities.all()) + 1
+        menu = {"Content": "1 号", "bizmsgmenuid": f"{gone}~/repair.show ticket=1"}
+        assert "下水道" not in await reply_to(house.fake.courier.carry(house.account, zhang.me, "text", dict(menu)))
+        menu["bizmsgmenuid"] = f"{house.desk.communities['baoshi'].id}~/repair.show ticket=1"
+        assert "下水道" in await reply_to(house.fake.courier.carry(house.account, zhang.me, "text", dict(menu)))

@@ -16,8 +16,9 @@ from bot.channels.wechat.accounts import Account
 from bot.channels.wechat.followers import Followers
 from bot.conversation.desk import Desk
 from models import resident
+from models.privacy import erase_resident
 from models.store import connect, reading, transaction
-from models.wechat_account import Kind, enter_account
+from models.wechat_account import Kind, enter_account, remove_account
 from models.wechat_follower import MARGIN, SAID, TAPPED, WechatFollower
 from tests.conftest import NOON, Chat, Clock, both_stores
 from tests.fakes.wechat_quota import Quota
@@ -32,7 +33,18 @@ ACCOUNT = Account(APPID, "", Kind.SERVICE, ("hongmei", "baoshi"), NONE, NONE, NO
 def followers(desk: Desk) -> Followers:
     with transaction(desk.engine, None) as db:
         enter_account(db, APPID)
+    enter(desk, "zhang", "li")
     return Followers(desk, ACCOUNT)
+
+
+def enter(desk: Desk, *users: str) -> None:
+    """Let them be somebody to a community."""
+    with transaction(desk.engine, desk.communities["hongmei"].id) as db:
+        people = {user: resident.Resident(origin=user) for user in users}
+        db.add_all(people.values())
+        db.flush()
+        at = {"channel": "wechat", "account": "hongmei"}
+        db.add_all(resident.Account(**at, user=user, resident_id=who.id) for user, who in people.items())
 
 
 async def taken(followers: Followers, user: str = "zhang", most: int = 20) -> int:
@@ -202,14 +214,76 @@ async def test_a_notice_is_sent_as_often_as_it_was_agreed_to(followers: Follower
 
 
 async def test_pages_wait_for_more(followers: Followers) -> None:
-    assert await followers.more("zhang") == []
-    await followers.keep_rest("zhang", ["第二页\n续", "第三页"])
-    assert [await followers.more("zhang") for _ in range(3)] == [["第二页\n续"], ["第三页"], []]
     followers.said("zhang")
-    await followers.keep_rest("zhang", ["旧"])
-    await followers.keep_rest("zhang", ["新"])
-    assert await followers.more("zhang") == ["新"]
+    assert await followers.more("zhang", 1, "1") == []
+    await followers.keep_rest("zhang", 1, "1", ["第二页\n续", "第三页"])
+    assert [await followers.more("zhang", 1, letter) for letter in "2233"] == [["第二页\n续"]] * 2 + [["第三页"]] * 2
+    await followers.keep_rest("zhang", 1, "1", ["第二页\n续", "第三页"])  # brought again
+    assert await followers.more("zhang", 1, "4") == []
+    await followers.keep_rest("zhang", 1, "5", ["旧"])
+    await followers.keep_rest("zhang", 1, "6", ["新"])
+    assert await followers.more("zhang", 2, "7") == [], "it is of another community"
+    assert await followers.more("zhang", 1, "7") == ["新"]
     assert await taken(followers) == 5
+
+
+async def test_who_was_told_something_else_waits_for_no_more(followers: Followers, desk: Desk, clock: Clock) -> None:
+    for user in ("zhang", "li"):
+        followers.said(user)
+        await followers.keep_rest(user, 1, "1", ["第二页"])
+    clock.passes(seconds=1)
+    followers.answered("zhang")
+    assert await followers.more("zhang", 1, "2") == []
+    assert await followers.more("li", 1, "2") == ["第二页"]
+    assert row(desk).rest is None
+
+
+async def test_what_is_written_down_later_than_it_happened_takes_no_newer_page(
+    followers: Followers, desk: Desk, clock: Clock
+) -> None:
+    followers.said("zhang")
+    followers.answered("zhang")
+    clock.passes(seconds=0.1)
+    neighbour = Followers(desk, ACCOUNT)
+    neighbour.said("zhang")
+    await neighbour.keep_rest("zhang", 1, "1", ["第二页"])
+    await followers.flush()
+    assert await neighbour.more("zhang", 1, "2") == ["第二页"]
+
+
+async def test_nothing_is_kept_of_who_is_nobody_to_a_community(followers: Followers, desk: Desk) -> None:
+    for note in (followers.said, followers.tapped, followers.answered):
+        note("wang")
+    followers.agreed("wang", "T1")
+    await followers.flush()
+    assert not known(desk, "wang")
+    enter(desk, "wang")
+    followers.said("wang")
+    assert await taken(followers, "wang") == 5
+
+
+async def test_who_deletes_themselves_is_not_written_down_again(followers: Followers, desk: Desk) -> None:
+    followers.said("zhang")
+    await followers.flush()
+    followers.said("zhang")
+    with transaction(desk.engine, desk.communities["hongmei"].id) as db:
+        mine = select(resident.Resident).join(resident.Account).where(resident.Account.user == "zhang")
+        erase_resident(db, db.exec(mine).one())
+    await followers.flush()
+    assert not known(desk, "zhang")
+
+
+async def test_what_is_noted_of_an_account_that_was_removed_is_dropped(
+    followers: Followers, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    followers.said("zhang")
+    with transaction(desk.engine, None) as db:
+        remove_account(db, APPID)
+    await followers.flush()
+    followers.said("zhang")
+    assert not await followers.take("zhang")
+    assert not known(desk, "zhang")
+    assert not [record for record in caplog.records if record.levelname != "INFO"]
 
 
 async def test_two_processes_never_send_more_than_one_would(followers: Followers, desk: Desk) -> None:
@@ -225,8 +299,11 @@ async def test_two_processes_never_send_more_than_one_would(followers: Followers
 async def test_a_thousand_who_speak_at_once_are_written_down_together(followers: Followers, desk: Desk) -> None:
     commits = []
     event.listen(desk.engine, "commit", lambda _: commits.append(1))
-    for number in range(1000):
-        followers.said(f"user{number}")
+    users = [f"user{number}" for number in range(1000)]
+    enter(desk, *users)
+    commits.clear()
+    for user in users:
+        followers.said(user)
     await followers.flush()
     await followers.flush()
     assert len(commits) == 1
@@ -343,7 +420,9 @@ class Play:
 @pytest.mark.usefixtures("followers")
 def test_wechat_never_has_to_refuse(desk: Desk, clock: Clock, chance: Random) -> None:
     async def play() -> None:
-        scene = Play(Followers(desk, ACCOUNT), clock, f"user{chance.random()}")
+        user = f"user{chance.random()}"
+        enter(desk, user)
+        scene = Play(Followers(desk, ACCOUNT), clock, user)
         for step in chance.choices([s for s, _ in STEPS], [weight for _, weight in STEPS], k=60):
             await scene.step(step)
 

@@ -1,5 +1,6 @@
 """What we owe reaches a resident on WeChat by the first way that is open, once, and never against WeChat's rules."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from bot.channels.wechat.channel import WechatChannel
 from bot.channels.wechat.given import BadAccounts
 from bot.channels.wechat.notices import read_templates
 from bot.conversation.desk import Desk
-from bot.conversation.message import Address, Place, Reply
+from bot.conversation.message import Address, Choice, Place, Reply
 from bot.conversation.worker import Worker
 from bot.settings import Settings
 from models.outbox import Post, Push, push
@@ -362,13 +363,58 @@ async def test_a_long_push_is_one_message_and_more_waits(house: House) -> None:
 
 @by(Kind.PASSIVE)
 async def test_a_late_answer_is_kept_where_nothing_may_be_sent(house: House) -> None:
-    await house.channel.sending.tell(house.phone.openid, ["第一页", "第二页"])
-    assert [await house.says("更多") for _ in range(2)] == ["第一页", "第二页"]
+    sending, to = house.channel.sending, Address("wechat", "hongmei", house.phone.openid)
+    assert not await sending.tell(house.phone.openid, "食堂在一楼")
+    for _ in range(2):
+        await sending.keep(to, "late:1", "食堂在一楼")
+    told = await house.says("菜单")
+    assert told.count("您刚才说的，我回晚了：\n食堂在一楼") == 1
+    assert "食堂在一楼" not in await house.says("菜单", look=True)
+    assert house.seen("custom") == []
 
 
 async def test_a_late_answer_is_sent_where_it_may(house: House) -> None:
-    await house.channel.sending.tell(house.phone.openid, ["第一页", "第二页"])
-    assert house.seen("custom") == ["第一页"]
-    assert await house.says("更多") == "第二页"
-    await house.channel.sending.tell(house.phone.openid, [])
-    assert house.calls(SEND) == 1
+    assert await house.channel.sending.tell(house.phone.openid, "食堂在一楼")
+    assert house.seen("custom") == ["食堂在一楼"]
+
+
+CHOICE = [("/places.show place=gym", "menu.places")]
+
+
+async def reports(house: House, what: str) -> None:
+    for line in ("登记住址", "3幢2单元502", what, "跳过", "跳过", "可以"):
+        await house.says(line)
+
+
+@pytest.mark.parametrize("kind", [Kind.SUBSCRIPTION, Kind.PASSIVE])
+async def test_a_push_is_answered_by_words_and_no_number(house: House) -> None:
+    unasked = house.channel.account.rights.messages  # else it is told with the next answer, beside its lines
+    await reports(house, "3幢楼道的灯坏了")
+    await house.owe("a", choices=[("/repair.show ticket=1", "work.do_open")])
+    told = house.seen("custom")[-1] if unasked else await house.says("菜单", look=True)
+    assert ("【社区通知】a\n打开 1" if unasked else "【社区通知】a\n回复“打开 1”") in told  # one is a link to tap
+    await house.says("菜单")
+    assert "灯坏了" not in await house.says("1")
+    assert "灯坏了" in await house.says("打开1")
+
+
+async def test_words_that_two_pushes_share_open_neither(house: House) -> None:
+    await reports(house, "3幢楼道的灯坏了")
+    await reports(house, "5幢的下水道堵了")
+    await house.owe("a", choices=[("/repair.show ticket=1", "work.do_open")])
+    assert "灯坏了" in await house.says("打开")
+    await house.owe("b", choices=[("/repair.show ticket=2", "work.do_open")])
+    told = await house.says("打开")
+    assert "灯坏了" not in told
+    assert "下水道" not in told
+    assert "灯坏了" in await house.says("打开 1")
+    assert "下水道" in await house.says("打开 2。")
+
+
+async def test_a_push_sent_again_has_the_same_words(house: House) -> None:
+    house.fake.fail(SEND, "500")
+    more = parcel(house, "a", choices=(Choice("/repair.show ticket=1", "看看"),))
+    assert isinstance(await house.channel.sending.deliver(more), TryLater)
+    assert await house.channel.sending.deliver(more) is None
+    await house.channel.sending.deliver(more)
+    assert [re.findall("看看 1", told) != [] for told in house.seen("custom")] == [True, True]

@@ -4,7 +4,8 @@ import asyncio
 import io
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from models.code import issue_code
 from models.dialogue import Heard
 from models.enquiry import keep_enquiry
 from models.member_pace import take_room
+from models.notice import Notice
 from models.outbox import Post, Push, push
 from models.pace import Pace, prune_paces
 from models.photo import Photo
 from models.resident import Account, Resident, Role
 from models.store import reading, transaction
 from models.ticket import Ticket
+from models.visitor import Visitor
 from scheduler.outbox import Outbox
 from tests.conftest import Chat, Clock, both_stores
 from tests.fakes import wechat_agent  # noqa: F401  (it enters itself in the table)
@@ -54,6 +57,14 @@ class House:
         self.fake, self.desk, self.channel, self.settings = fake, desk, channel, settings
         self.outbox, self.corp = Outbox(desk, [channel]), fake.corps[CORP]
         self.wang = fake.staff(self.corp, "wang")
+        self.life = AsyncExitStack()
+
+    async def opens(self) -> None:
+        await self.life.enter_async_context(self.channel.open(listening=True))
+
+    async def dies(self) -> None:
+        """What it has not written down by now is lost."""
+        await self.life.aclose()
 
     async def says(self, *lines: str, member: Staff | None = None) -> str:
         """Several messages one after another; what answered the last."""
@@ -107,6 +118,11 @@ async def reply_to(sent: Sent) -> str:
     return sent.reply.text
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.channels.owing.LOOK", 0.1)
+
+
 @pytest.fixture
 async def house(desk: Desk, clock: Clock, tmp_path: Path, store_url: str) -> AsyncIterator[House]:
     secrets = tmp_path / "wecom"
@@ -126,8 +142,10 @@ async def house(desk: Desk, clock: Clock, tmp_path: Path, store_url: str) -> Asy
         ours = f"http://127.0.0.1:{runner.addresses[0][1]}/wecom/{CORP}"
         fake.add_corp(CORP, AGENT, SECRET, TOKEN, AES_KEY, ours)
         try:
-            async with worker, channel.open(listening=True):
-                yield House(fake, desk, channel, settings)
+            house = House(fake, desk, channel, settings)
+            async with worker, house.life:
+                await house.opens()
+                yield house
         finally:
             await runner.cleanup()
 
@@ -198,7 +216,7 @@ async def taps(house: House, label: str) -> str:
 
 async def test_a_worker_known_elsewhere_is_the_same_here(house: House) -> None:
     wang = Chat(house.desk, "wang").settle_in(Role.WORKER)
-    [code] = re.findall(r"\b1\d{3} \d{4}\b", wang.says("绑定其他渠道"))
+    [code] = re.findall(r"\b1\d\d \d{3} \d{3}\b", wang.says("绑定其他渠道"))
     await house.says("你好", "1", code, "是")
     assert "没有等您办的工单" in await house.says("工作")
     with house.store() as db:
@@ -215,8 +233,54 @@ async def test_a_member_changes_the_community_and_keeps_their_place(house: House
     assert {row.account for row in house.rows(Account) if row.channel == "wecom"} == {c.slug for c in all_of(house)}
 
 
-async def test_danger_is_answered_at_the_door(house: House) -> None:
-    assert "119" in (await house.says("3幢着火了")).splitlines()[0]
+@both_stores
+async def test_a_danger_at_the_door_is_heard_once_a_community_is_chosen(house: House) -> None:
+    on_duty = Chat(house.desk, "li").settle_in(Role.WORKER)
+    told = await house.says("3幢着火了")
+    assert "119" in told.splitlines()[0]
+    assert all(f"{c.pack.community.name.zh} {c.pack.community.phone}" in told for c in all_of(house))
+    assert "还不知道" in told
+    assert "哪个社区" in await house.says("快来")
+    assert on_duty.pushed() == []
+    answer = await house.says("1")
+    assert "119" in answer
+    assert "已经通知社区值班人员" in answer
+    assert on_duty.pushed() == ["work.alarm"]
+    [alarm] = house.rows(Push)
+    assert alarm.facts["text"] == "3幢着火了"
+    assert "119" not in await house.says("谢谢")
+    [visitor] = house.rows(Visitor)
+    assert (visitor.danger, visitor.danger_at, visitor.consented_at) == ("", None, None)
+
+
+async def test_a_danger_of_long_ago_is_not_what_they_come_for(house: House, clock: Clock) -> None:
+    await house.says("3幢着火了")
+    clock.passes(minutes=11)
+    assert "119" not in await house.says("1")
+    assert house.rows(Push) == []
+
+
+async def test_a_danger_is_heard_though_the_turn_after_choosing_fails(house: House, engine: Engine) -> None:
+    on_duty = Chat(house.desk, "li").settle_in(Role.WORKER)
+    await house.says("3幢着火了")
+    house.fake.retry_pause = 1.0
+    with engine.begin() as store:
+        store.execute(text("ALTER TABLE heard RENAME TO heard_elsewhere"))
+    sent = await house.wang.say("1")
+    while not sent.attempts:
+        await asyncio.sleep(0.01)
+    assert sent.attempts[0].status == 503
+    with engine.begin() as store:
+        store.execute(text("ALTER TABLE heard_elsewhere RENAME TO heard"))
+    assert "已经通知社区值班人员" in await reply_to(sent)
+    assert on_duty.pushed() == ["work.alarm"]
+
+
+async def test_who_talked_too_fast_is_heard_with_a_danger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.channels.flood.PACE", 0.02)  # nothing grows back while this test runs
+    assert "太快" in await house.says("1", *["你好"] * 30)
+    assert (await (await house.wang.say("你好")).answered()).outcome == "silent"
+    assert "119" in await house.says("着火了")
 
 
 async def test_opening_the_app_greets_a_stranger_and_leaves_others_in_peace(house: House, clock: Clock) -> None:
@@ -277,6 +341,65 @@ async def test_a_long_answer_goes_on_in_messages_of_their_own(house: House) -> N
     assert "0 号楼" in answer.words
     assert answer.words not in house.told()
     assert not any("更多" in shown.words for shown in house.wang.screen)
+
+
+STORY = "".join(f"{n}幢周{n % 7 + 1}停水，请提前储水，老人家里请邻居帮一把。" for n in range(1, 38))
+
+
+async def a_long_answer(house: House) -> str:
+    """The first page of an answer of several."""
+    await house.comes_to_work()
+    return await house.says("发通知", STORY, "全体居民")
+
+
+async def test_what_wecom_takes_no_more_of_follows_when_there_is_room(house: House, clock: Clock) -> None:
+    with transaction(house.desk.engine, None, clock()) as db:
+        assert take_room(db, f"wecom:{CORP}", "wang", 30) == 0.0
+    first = await a_long_answer(house)
+    await comes_true(lambda: [row.told for row in house.rows(Heard) if row.owed_at] == [1])
+    assert house.told() == []
+    clock.passes(seconds=61)
+    await comes_true(lambda: not [row for row in house.rows(Heard) if row.owed_at])
+    assert STORY in "".join([first, *house.told()])
+    assert house.fake.quota_violations == []
+
+
+@both_stores
+@pytest.mark.parametrize("kind", [45009, -1, "500"])
+async def test_an_answer_goes_on_where_wecom_stopped_it(house: House, clock: Clock, kind: Any) -> None:
+    fault = house.fake.fail(SEND, kind)
+    first = await a_long_answer(house)
+    await comes_true(lambda: [row.told for row in house.rows(Heard) if row.owed_at] == [1])
+    assert (fault.hits, house.told()) == (1, [])
+    clock.passes(seconds=61)
+    await comes_true(lambda: not [row for row in house.rows(Heard) if row.owed_at])
+    assert STORY in "".join([first, *house.told()])
+
+
+@both_stores
+async def test_a_process_that_dies_before_it_answered_loses_nothing(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.says("你好", "1")
+    monkeypatch.setattr(reception, "PATIENCE", 0.15)
+    with house.store() as db:
+        db.execute(update(Resident).values(quiet_from=0, quiet_until=0))  # nobody else writes until this is done
+        assert (await (await house.wang.say("菜单")).answered()).outcome == "broken"
+    await comes_true(lambda: any(row.said["text"] == "菜单" for row in house.rows(Heard)))
+    await house.dies()
+    assert house.told() == []
+    await house.opens()
+    clock.passes(seconds=61)
+    assert "报修" in (await house.wang.sees("报修", how="app")).words
+    await comes_true(lambda: not [row for row in house.rows(Heard) if row.owed_at is not None])
+    assert len(house.told()) == 1
+
+
+async def comes_true(true: Callable[[], bool]) -> None:
+    """For what is written down a moment later: the store rings no bell."""
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_long_push_is_several_messages(house: House) -> None:
@@ -441,3 +564,38 @@ async def test_what_wecom_will_not_take_is_kept_with_the_reason(house: House) ->
     await house.owe("一")
     [row] = house.rows(Push)
     assert (row.state, row.failure) == (Post.REFUSED, f"{SEND}: 40008 {row.failure.partition('40008 ')[2]}")
+
+
+@both_stores
+async def test_a_push_is_answered_by_words_and_no_number(house: House, clock: Clock) -> None:
+    """The newest menu accepts report 1 by "1": a push about report 2 has no number that could be taken for it."""
+    Chat(house.desk).settle_in().says("5幢楼道的灯坏了，三天了", "跳过", "跳过", "可以")
+    await house.comes_to_work()
+    await house.says("工作")
+    await taps(house, "1 号 照明 5幢")
+    Chat(house.desk, "li").settle_in().says("2幢的下水道堵了", "跳过", "跳过", "可以")
+    await house.sent()
+    assert house.told()[-1].splitlines()[-1] == "回复“打开 2”"
+    await house.says("菜单")
+    assert (await house.says("打开 2")).startswith("工单 2 号")
+    assert {ticket.status.name for ticket in house.rows(Ticket)} == {"RECEIVED"}
+
+
+async def test_a_push_sends_no_draft(house: House, clock: Clock) -> None:
+    await house.comes_to_work()
+    await house.says("发通知", "明天停水，请大家提前储水。", "全体居民")
+    Chat(house.desk, "li").settle_in().says("2幢的下水道堵了", "跳过", "跳过", "可以")
+    await house.sent()
+    assert not re.search(r"(?m)^\d+\. ", house.told()[-1])
+    assert (await house.says("打开1")).startswith("工单 1 号")
+    assert "发出去了" not in "".join(shown.words for shown in house.wang.screen)
+    assert house.rows(Notice) == []
+
+
+async def test_a_push_to_who_is_in_another_community_has_no_choices(house: House, clock: Clock) -> None:
+    await house.comes_to_work()
+    await house.says("换社区", "2")
+    Chat(house.desk).settle_in().says("2幢的下水道堵了", "跳过", "跳过", "可以")
+    await house.sent()
+    assert "新工单 1 号" in house.told()[-1]
+    assert "打开" not in house.told()[-1]

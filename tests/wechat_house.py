@@ -15,6 +15,7 @@ from bot.settings import Settings
 from models.resident import Account as Reached
 from models.resident import Resident, Role
 from models.store import reading, transaction
+from models.wechat_late import WechatLate
 from tests.fakes.wechat import FakeWechat
 from tests.fakes.wechat_courier import Sent
 from tests.fakes.wechat_phone import Phone
@@ -68,6 +69,10 @@ class House:
     def rows(self, table: type[Any]) -> list[Any]:
         with reading(self.desk.engine, None) as db:
             return list(db.exec(select(table)))
+
+    def late(self) -> list[str]:
+        """The letters that were put off and are not answered yet."""
+        return [late.identity for late in self.rows(WechatLate) if late.letter]
 
 
 async def reply_to(sent: Sent) -> str:

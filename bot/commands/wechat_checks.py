@@ -47,7 +47,7 @@ def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
     if accounts and not settings.public_url:
         yield False, "LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to, on port 80 or 443"
     for account in accounts:
-        yield from _account(engine, account, rows[account.appid], settings)
+        yield from _account(engine, account, settings)
     known = {account.appid for account in accounts}
     yield from (
         (False, f"{account_name(row)} has no secret here; {', '.join(row.serves)} cannot be reached by it")
@@ -75,12 +75,14 @@ def _wecom(corp: Corp, settings: Settings) -> Iterator[Line]:
         yield True, f"WeCom lets us in; its messages come to {settings.address}/wecom/{corp.corpid}"
 
 
-def _account(engine: Engine, account: Account, row: WechatAccount, settings: Settings) -> Iterator[Line]:
+def _account(engine: Engine, account: Account, settings: Settings) -> Iterator[Line]:
     try:
         ask(settings, engine, account, Api.try_secret)
         yield True, f"{account.called}: WeChat lets us in; it serves {', '.join(account.serves) or 'nobody'}"
     except NoAnswer as failure:
         yield False, f"{account.called}: {failure}"
+    with reading(engine, None) as db:  # only now: that WeChat lets us in may have put an end to it
+        row = db.get_one(WechatAccount, account.appid)
     if row.trouble and row.trouble_at:
         yield False, f"{account.called}: at {civil(row.trouble_at, 'en')}: {row.trouble}"
     try:

@@ -17,14 +17,14 @@ from bot.channels.telegram.line import Line
 from bot.channels.telegram.render import text_call
 from bot.channels.telegram.wording import escaped
 from bot.content.snapshot import Community
+from bot.conversation.stranger import first_advice, phones
 from bot.conversation.texts import Texts, texts
-from bot.understanding.danger import dangerous
+from bot.conversation.texts import words as vocabulary
+from bot.understanding.words import exact
 from models.store import reading, transaction
 from models.visitor import Visit, agree, look_at
 
 ENTER, AGREE = "door:", "agree:"  # what the door's own buttons carry before the slug
-SWITCH = ("换社区", "切换社区", "change community")
-DECLINED = ("不同意", "不", "不要", "不用", "不了", "算了", "no", "i do not agree", "i don't agree")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +72,22 @@ class Door:
     def greet(self, said: Said, community: Community | None) -> list[Call]:
         """What to say to somebody who is not let in yet; danger first, whoever they are."""
         words, served = texts(said.sender.language), self._line.communities()
-        phones, now, first = self._phones(words, [community] if community else served), time.monotonic(), []
-        if kind := dangerous(said.text):
+        maybe, now, first = [community] if community else served, time.monotonic(), []
+        if advice := first_advice(said.text, maybe, said.sender.language):
             self._step.alarm(said, now)
-            call = [words("repair.danger_call", phone=phones, home="")] if phones else []
-            told = (words(f"repair.danger_{kind}"), *call, words("telegram.nobody_told"))
-            first = [plain_call("\n".join(told))]
+            first = [plain_call(advice)]
         if not served:
             return [*first, plain_call(words("telegram.off", page=self._line.page))]
         if self._step.same_album(said):
             return first
-        if said.text.strip(" 。.!！").lower() in DECLINED:
-            return [plain_call(words("telegram.declined", phone=phones))]
+        if exact(said.text, vocabulary("door")) == "declined":
+            return [plain_call(words("telegram.declined", phone=phones(maybe, words)))]
         if not wants_another(said) and self._step.again(said, now):
             return [*first, plain_call(words("telegram.asked_already"))]
         reply_to = self._step.came_for(said, now)
         language = said.sender.language
         prompt = self.ask_consent(community, language, reply_to) if community else self._choice(words, served, reply_to)
         return [*first, prompt]
-
-    def _phones(self, words: Texts, served: Sequence[Community]) -> str:
-        """The number to call; where it may be one of several, with the name of each."""
-        told = [(words.show(c.pack.community.name.model_dump()), c.pack.community.phone) for c in served]
-        return told[0][1] if len(told) == 1 else " / ".join(f"{name} {phone}" for name, phone in told)
 
     def _choice(self, words: Texts, served: list[Community], reply_to: int) -> Call:
         names = [(words.show(c.pack.community.name.model_dump()), f"{ENTER}{c.slug}") for c in served]
@@ -126,7 +119,7 @@ class Door:
 
 def wants_another(said: Said) -> bool:
     """Whether they ask for the choice of communities."""
-    return said.command == "community" or said.text.strip().lower() in SWITCH
+    return said.command == "community" or exact(said.text, vocabulary("door")) == "switch"
 
 
 def payload(said: Said, served: Sequence[Community]) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.channels.telegram.inbound import Said
+from models.visitor import STILL_IN_DANGER
 
 LATELY = 60.0  # seconds during which nobody is asked for consent twice
-LONG = 600.0  # seconds during which a danger is still what somebody came for
 REMEMBERED = 10_000  # people
 
 
@@ -33,7 +33,7 @@ class Doorstep:
     def came_for(self, said: Said, now: float) -> int:
         """The number of the message to hear once they agree."""
         guest = self._guests.get(said.sender.user)
-        alarmed = guest is not None and guest.danger and now - guest.danger_at < LONG
+        alarmed = guest is not None and guest.danger and now - guest.danger_at < STILL_IN_DANGER.total_seconds()
         return guest.danger if guest and alarmed else said.message_id
 
     def again(self, said: Said, now: float) -> bool:

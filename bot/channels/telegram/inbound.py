@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import telegram
 
-from bot.channels.telegram.keyboards import opened
+from bot.channels.origin import opened
 from bot.conversation.message import Place
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s+|$)")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton, ReplyKeyboardMarkup
 
 from bot.channels.cutting import whole
+from bot.channels.origin import carried
 from bot.channels.telegram.wording import columns, shortened
 from bot.conversation.message import Choice, Want
 from bot.conversation.texts import Texts
@@ -19,17 +20,6 @@ PLACEHOLDER = 64  # characters of the hint in the empty input field
 def stands_in(want: Want | None) -> bool:
     """Whether a want brings the keyboard that stands in for the letters."""
     return want in ("place", "phone")
-
-
-def carried(community_id: int, value: str) -> str:
-    """What a button brings back: the choice, and whose it is; numbers of reports are a community's own."""
-    return f"{community_id}~{value}"
-
-
-def opened(data: str) -> tuple[int | None, str]:
-    """The community and the choice a button carried; None for what names no community."""
-    number, between, value = data.partition("~")
-    return (int(number), value) if between and number.isdecimal() and len(number) < 10 else (None, data)
 
 
 def inline(choices: Sequence[Choice], texts: Texts, community_id: int) -> InlineKeyboardMarkup | None:

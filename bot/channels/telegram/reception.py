@@ -39,7 +39,7 @@ GRACE = 5.0  # seconds the last updates have when the house closes
 class Reception:
     def __init__(self, line: Line, worker: Worker, teller: Teller, hearing: fetch.Hearing) -> None:
         self.line, self._worker, self.teller, self._hearing = line, worker, teller, hearing
-        self.door, self._flood, self._alarms = Door(line), Flood(), Flood()
+        self.door, self._flood = Door(line), Flood()
         self.albums = Albums(line, self._answer)
         self._groups = Groups(line, self.door, teller)
         self._taking: dict[int, asyncio.Future[None]] = {}
@@ -175,10 +175,7 @@ class Reception:
                 touch(db, "telegram", slug, moved.sender.user)
 
     def _too_fast(self, sender: Sender, text: str = "") -> bool:
-        """Whether somebody sends more than the desk can follow; it is said once, and what is too much is not heard.
-
-        Danger is counted apart: who talked too fast before is heard with it.
-        """
+        """Whether somebody sends more than the desk can follow; it is said once, and what is too much is not heard."""
         verdict = self._judged(sender.user, text)
         if verdict.wait and verdict.tell:
             self.teller.also(sender.chat, plain_call(texts(sender.language)("telegram.slow_down")))
@@ -190,8 +187,7 @@ class Reception:
         return by_whom.wait > 0 or self._judged(said.sender.chat, said.text).wait > 0
 
     def _judged(self, who: str, text: str) -> Verdict:
-        flood = self._alarms if dangerous(text) else self._flood
-        return flood.judge(Address("telegram", "", who), time.monotonic())
+        return self._flood.judge(Address("telegram", "", who), time.monotonic(), text)
 
 
 def _asked(said: Said, text: str, served: Sequence[Community]) -> tuple[str, str]:

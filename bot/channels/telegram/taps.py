@@ -3,9 +3,9 @@
 from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 
+from bot.channels.origin import opened
 from bot.channels.telegram.call import Call
 from bot.channels.telegram.inbound import Tapped
-from bot.channels.telegram.keyboards import opened
 from bot.channels.telegram.wording import escaped, units
 
 MARK = "→ "

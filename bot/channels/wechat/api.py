@@ -21,8 +21,8 @@ from bot.channels.wechat.accounts import Account
 from bot.channels.wechat.answers import BAD_CREDENTIAL, BAD_SECRET, OperatorNeeded, Stale, trouble
 from bot.channels.wechat.wire import Wire
 from bot.settings import WECHAT, Settings
-from models.store import transaction
-from models.wechat_account import note_trouble
+from models.store import reading, transaction
+from models.wechat_account import WechatAccount, note_trouble
 
 log = logging.getLogger(__name__)
 Answer = dict[str, Any] | bytes
@@ -59,7 +59,7 @@ class Api:
         self._pictures = Wire(session, PICTURES if settings.wechat_api == WECHAT else settings.wechat_api)
         self._access = Access(account.appid, store, settings.secret_key_file, now, self._fetch_token)
         self._uploads: dict[str, tuple[str, datetime]] = {}  # digest of a photo -> media id, and until when
-        self._noted = ("", "")  # the method with which the operator has to help, and how
+        self._noted: str | None = None  # the trouble that is written down, "" for none; None until we have looked
 
     async def check(self) -> None:
         """Have a token that is good, before it is needed."""
@@ -79,18 +79,10 @@ class Api:
             self._uploads = {k: v for k, v in self._uploads.items() if v[0] != media_id}  # perhaps it is gone
             raise
 
-    async def send_news(self, user: str, title: str, description: str, url: str, picture_url: str = "") -> None:
+    async def send_news(self, user: str, title: str, description: str, url: str) -> None:
         """A card; WeChat takes one article a message."""
-        article = {"title": title, "description": description, "url": url, "picurl": picture_url}
+        article = {"title": title, "description": description, "url": url, "picurl": ""}
         await self._send(user, "news", {"articles": [article]})
-
-    async def send_menu(self, user: str, head: str, choices: Sequence[tuple[str, str]], tail: str = "") -> None:
-        """Lines to tap, each with its id (what `bizmsgmenuid` brings back) and its words."""
-        lines = [{"id": value, "content": label} for value, label in choices]
-        await self._send(user, "msgmenu", {"head_content": head, "list": lines, "tail_content": tail})
-
-    async def typing(self, user: str) -> None:
-        await self._call("message/custom/typing", {"touser": user, "command": "Typing"})
 
     async def send_template(
         self, user: str, template: str, values: Mapping[str, str], url: str = "", once: str = ""
@@ -120,12 +112,6 @@ class Api:
         while len(self._uploads) > REMEMBERED:
             del self._uploads[next(iter(self._uploads))]
         return media_id
-
-    async def fetch_media(self, media_id: str) -> bytes:
-        return _file(await self._ask("media/get", media_id=media_id))
-
-    async def user_info(self, user: str) -> dict[str, Any]:
-        return await self._call("user/info", openid=user, lang="zh_CN")
 
     async def create_menu(self, buttons: Sequence[Mapping[str, Any]]) -> None:
         await self._call("menu/create", {"button": list(buttons)})
@@ -188,19 +174,28 @@ class Api:
     async def _judged(self, method: str, answer: Answer) -> Answer:
         """The answer, if it tells of no failure; what the operator has to see to is written down for them."""
         failure = trouble(answer, method, self._now()) if isinstance(answer, dict) else None
-        if isinstance(failure, OperatorNeeded) and self._noted != (method, str(failure)):
-            self._noted = (method, str(failure))
-            await asyncio.to_thread(self._note, str(failure))
-        elif failure is None and self._noted[0] == method:
-            self._noted = ("", "")
-            await asyncio.to_thread(self._note, "")
+        if isinstance(failure, OperatorNeeded):
+            await asyncio.to_thread(self._note, f"{method}: {failure}")
+        elif failure is None:
+            if self._noted is None:
+                self._noted = await asyncio.to_thread(self._look)
+            if self._noted.startswith(f"{method}: "):
+                await asyncio.to_thread(self._note, "")
         if failure is not None:
             raise failure
         return answer
 
+    def _look(self) -> str:
+        """Whoever wrote it down, this process or another."""
+        with reading(self._store, None) as db:
+            row = db.get(WechatAccount, self._account.appid)
+            return row.trouble if row else ""
+
     def _note(self, what: str) -> None:
-        if what:
+        """Each time, for another process may have taken it for over; said in the log but once."""
+        if what and what != self._noted:
             log.error("%s: %s", self._account.called, what)
+        self._noted = what
         with transaction(self._store, None, self._now()) as db:
             note_trouble(db, self._account.appid, what)
 

@@ -74,13 +74,14 @@ class WechatChannel:
                 for task in tasks:  # nothing more is begun, what is begun is ended
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await self.reception.finish()
                 await self.sending.finish()
 
     def _put_together(self, session: ClientSession) -> None:
         desk, account = self._desk, self.account
         self.api = Api(account, session, desk.engine, self._settings, desk.now)
         self.sending = Sending(desk, account, self.api, self.followers, self._settings.address)
-        pictures = Pictures(desk, session)
+        pictures = Pictures(desk, session, self._settings.wechat_api)
         self.reception = Reception(desk, self._worker, account, self.followers, self.sending, pictures)
         self._webhook = Webhook(self.reception)
         self._login = Login(desk, account, self.api, self._settings)

@@ -1,6 +1,9 @@
 """What may be sent to the followers of an account: noted as they speak, written down together a moment later.
 
-The store counts, for all processes; what a crash forgets is an allowance at most, and never one too many.
+Nothing is written down of who is nobody to its communities, or not any more.
+
+The store counts, for all processes; what a crash forgets is an allowance at most. What is on the wire each process
+knows of its own messages alone: where another hears the next word meanwhile, WeChat may have to refuse one.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from bot.channels.wechat.accounts import Account
@@ -34,9 +38,10 @@ class Noted:
     tapped: dict[str, datetime] = field(default_factory=dict)
     left: dict[str, datetime] = field(default_factory=dict)
     agreed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    answered: dict[str, datetime] = field(default_factory=dict)  # with all there was to say; by our own clock
 
     def __bool__(self) -> bool:
-        return any((self.spent, self.said, self.tapped, self.left, self.agreed))
+        return any((self.spent, self.said, self.tapped, self.left, self.agreed, self.answered))
 
     def followed_by(self, later: "Noted") -> "Noted":
         """Both as one."""
@@ -44,7 +49,8 @@ class Noted:
         said, tapped, left = (
             {user: max(times) for user in a | b if (times := [t[user] for t in (a, b) if user in t])} for a, b in pairs
         )
-        return Noted(self.spent | later.spent, said, tapped, left, self.agreed + later.agreed)
+        agreed, answered = self.agreed + later.agreed, self.answered | later.answered
+        return Noted(self.spent | later.spent, said, tapped, left, agreed, answered)
 
 
 class Followers:
@@ -99,14 +105,18 @@ class Followers:
         """Take one of the notices they agreed to; `agreed` gives it back."""
         return await self._write(lambda db: follower.take_agreed(db, self.account.appid, user, template))
 
-    async def more(self, user: str) -> list[str]:
-        """The next page of what was too long, none where nothing is left."""
-        page = await self._write(lambda db: follower.more(db, self.account.appid, user))
+    async def more(self, user: str, community_id: int, letter: str) -> list[str]:
+        """The next page of what was too long in a community, the same for the same letter; none where none is left."""
+        page = await self._write(lambda db: follower.more(db, self.account.appid, user, community_id, letter))
         return [page] if page else []
 
-    async def keep_rest(self, user: str, pages: Sequence[str]) -> None:
-        """Keep pages for when they say 更多."""
-        await self._write(lambda db: follower.keep_rest(db, self.account.appid, user, pages))
+    async def keep_rest(self, user: str, community_id: int, words_of: str, pages: Sequence[str]) -> None:
+        """Keep pages for when they say 更多; `words_of` is the identity of what they belong to."""
+        await self._write(lambda db: follower.keep_rest(db, self.account.appid, user, community_id, words_of, pages))
+
+    def answered(self, user: str) -> None:
+        """They were told all there was to say: what waited for 更多 before that does so no more."""
+        self._noted.answered[user] = self._desk.now()
 
     async def run(self) -> None:
         """Write down what is noted until cancelled, and then once more."""
@@ -133,12 +143,18 @@ class Followers:
         what[user] = max(what.get(user, at), at)
 
     async def _write(self, verb: Callable[[Session], T]) -> T:
-        """Do it in the store, after all that is noted: nothing is taken from a window older than the newest."""
+        """Do it in the store, after all that is noted: nothing is taken from a window older than the newest.
+
+        What is noted of an account that has been removed meanwhile is of no use to anybody.
+        """
         async with self._writing:
             noted, self._noted = self._noted, Noted()
             said, tapped = self._openings(noted.said), self._openings(noted.tapped)
             try:
                 return await asyncio.to_thread(self._written, noted, said, tapped, verb)
+            except IntegrityError:
+                log.info("%s is gone: what was noted of its followers is dropped", self.account.called)
+                return await asyncio.to_thread(self._written, Noted(), (), (), verb)
             except Exception:
                 self._noted = noted.followed_by(self._noted)
                 raise
@@ -161,12 +177,16 @@ class Followers:
         with transaction(self._desk.engine, None, self._desk.now()) as db:
             for user in noted.spent:
                 follower.spent(db, appid, user)
-            follower.said(db, appid, said)
-            follower.tapped(db, appid, tapped)
+            spoke = {opening.user for opening in (*said, *tapped)} | {user for user, _ in noted.agreed}
+            known = follower.known(db, appid, self.account.serves, spoke)
+            follower.said(db, appid, [opening for opening in said if opening.user in known])
+            follower.tapped(db, appid, [opening for opening in tapped if opening.user in known])
             for user, at in noted.left.items():
                 if follower.left(db, appid, user, at):
                     for slug in self.account.serves:
                         lose_touch(db, "wechat", slug, user)
             for (user, template), times in noted.agreed.items():
-                follower.agreed(db, appid, user, template, times)
+                if user in known:
+                    follower.agreed(db, appid, user, template, times)
+            follower.forget_rest(db, appid, noted.answered)
             return verb(db)

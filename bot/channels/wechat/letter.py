@@ -11,26 +11,16 @@ from bot.channels.wechat.markup import BadLetter, read
 
 NAME = re.compile(r"[A-Za-z0-9_.@-]{1,128}")  # an OpenID, gh_…, a corpid, a MsgId, an event
 SECONDS = re.compile(r"[0-9]{1,11}")
-NEEDED = {
-    "text": ("Content",),
-    "image": ("MediaId",),
-    "voice": ("MediaId",),
-    "video": ("MediaId",),
-    "shortvideo": ("MediaId",),
-    "location": ("Location_X", "Location_Y"),
-    "link": ("Url",),
-}
+NEEDED = {"text": ("Content",), "location": ("Location_X", "Location_Y"), "link": ("Url",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A point in degrees, of the datum WeChat's maps have; precision in metres."""
+    """A point in degrees, of the datum WeChat's maps have."""
 
     lat: float
     lon: float
     label: str = ""
-    scale: str = ""
-    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +29,12 @@ class Notice:
 
     template_id: str
     answer: str = ""  # accept, reject
-    scene: str = ""
     msg_id: str = ""
-    error_code: str = ""
-    status: str = ""  # success, or why it failed
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message or event; fields it does not have are empty."""
+    """What the desk reads of one message or event; fields it does not have are empty."""
 
     to: str  # our account: gh_…, or a corpid
     sender: str  # an OpenID, or a member's id
@@ -56,18 +43,13 @@ class Letter:
     msg_id: str = ""
     content: str = ""
     menu_id: str = ""  # bizmsgmenuid: of the clicked line in a message of ours
-    media_id: str = ""
     picture_url: str = ""
-    format: str = ""
     recognition: str = ""
     spot: Spot | None = None
     title: str = ""
-    description: str = ""
     url: str = ""
     event: str = ""
     event_key: str = ""
-    ticket: str = ""
-    status: str = ""  # of TEMPLATESENDJOBFINISH
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -105,18 +87,13 @@ def read_letter(xml: bytes) -> Letter:
         msg_id=_text(root, "MsgID")[:64] if is_event else _name(root, "MsgId", 64),
         content=root.findtext("Content") or "",
         menu_id=_text(root, "bizmsgmenuid"),
-        media_id=_text(root, "MediaId"),
         picture_url=_text(root, "PicUrl"),
-        format=_text(root, "Format"),
         recognition=_text(root, "Recognition"),
         spot=_spot(root),
         title=_text(root, "Title"),
-        description=_text(root, "Description"),
         url=_text(root, "Url"),
         event=_name(root, "Event") if is_event else "",
         event_key=_text(root, "EventKey"),
-        ticket=_text(root, "Ticket"),
-        status=_text(root, "Status"),
         notices=tuple(_notice(item) for item in root.iterfind("*/List")) if is_event else (),
     )
 
@@ -143,8 +120,7 @@ def _spot(root: Element) -> Spot | None:
     """Location_X is the latitude; the event LOCATION has names of its own."""
     for lat, lon in (("Location_X", "Location_Y"), ("Latitude", "Longitude")):
         if root.find(lat) is not None:
-            place = _degrees(root, lat, 90), _degrees(root, lon, 180)
-            return Spot(*place, _text(root, "Label"), _text(root, "Scale"), _text(root, "Precision"))
+            return Spot(_degrees(root, lat, 90), _degrees(root, lon, 180), _text(root, "Label"))
     return None
 
 
@@ -159,11 +135,4 @@ def _degrees(root: Element, tag: str, most: int) -> float:
 
 
 def _notice(item: Element) -> Notice:
-    return Notice(
-        _text(item, "TemplateId"),
-        _text(item, "SubscribeStatusString"),
-        _text(item, "PopupScene"),
-        _text(item, "MsgID"),
-        _text(item, "ErrorCode"),
-        _text(item, "ErrorStatus"),
-    )
+    return Notice(_text(item, "TemplateId"), _text(item, "SubscribeStatusString"), _text(item, "MsgID"))

@@ -9,7 +9,7 @@ from bot.channels.wechat.accounts import Account
 from bot.conversation.desk import Desk
 from bot.conversation.message import Address, Reply
 from bot.conversation.pushed import word
-from models.next_word import begin_telling, for_next_word, those_waiting, to_senders, told
+from models.next_word import begin_telling, for_next_word, owe_at_next_word, those_waiting, to_senders, told
 from models.store import reading, transaction
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,11 @@ class NextWord:
         if ids:
             self._telling[letter] = ids
         return replies
+
+    async def keep(self, to: Address, key: str, words: str) -> None:
+        """Keep what came too late to be an answer; the same key kept again changes nothing."""
+        await asyncio.to_thread(self._keep, to, key, words)
+        self._waiting.add((to.account, to.user))
 
     def settled(self, letter: str) -> None:
         """The reply to a letter was handed to WeChat, with all it carried."""
@@ -72,6 +77,11 @@ class NextWord:
     async def look(self) -> None:
         """Learn anew for whom something waits."""
         self._waiting = await asyncio.to_thread(self._look)
+
+    def _keep(self, to: Address, key: str, words: str) -> None:
+        community = self._desk.communities[to.account]
+        with transaction(self._desk.engine, community.id, self._desk.now()) as db:
+            owe_at_next_word(db, to.channel, to.account, to.user, key, "wechat.late", text=words)
 
     def _look(self) -> set[tuple[str, str]]:
         with reading(self._desk.engine, None, self._desk.now()) as db:

@@ -1,7 +1,7 @@
 """Everything we say to one message, in one message: WeChat takes no more as an answer.
 
-Paragraphs follow one another; choices are numbered lines, and links where a tap on them may be heard; places, photos
-and files are links. What does not fit waits for 更多.
+Paragraphs follow one another; choices are numbered lines, those of pushes say the words that answer them, and all are
+links where a tap on them may be heard; places, photos and files are links. What does not fit waits for 更多.
 """
 
 import re
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from bot.channels.cutting import pieces
+from bot.channels.origin import carried
 from bot.content.snapshot import Community
 from bot.conversation.message import Choice, Place, Reply
 from bot.conversation.texts import Texts
@@ -39,9 +40,10 @@ class Manner:
         return self.community.texts(self.language)
 
 
-def spoken(replies: Sequence[Reply], manner: Manner) -> list[str]:
+def spoken(replies: Sequence[Reply], manner: Manner, pushes: Sequence[Reply] = ()) -> list[str]:
     """The messages, each short enough; all but the last say how to get the next. Empty where there is nothing to say."""
-    body = "\n\n".join(filter(None, (_paragraph(reply, manner) for reply in replies)))
+    told = [_paragraph(reply, manner) for reply in replies] + [_pushed(push, manner) for push in pushes]
+    body = "\n\n".join(filter(None, told))
     menus = [reply.choices for reply in replies if reply.choices]
     tail = "\n".join(_lines(menus[-1], manner)) if menus else ""
     if size(whole := "\n\n".join(filter(None, (body, tail)))) <= MOST:
@@ -53,6 +55,14 @@ def spoken(replies: Sequence[Reply], manner: Manner) -> list[str]:
     else:
         found += _cut(tail, MOST - size(hint) - 1)
     return [f"{piece}\n{hint}" for piece in found[:-1]] + found[-1:]
+
+
+def worded(replies: Sequence[Reply], manner: Manner, pushes: Sequence[Reply] = ()) -> str:
+    """Their words alone, for when they are told among something else: a menu would be an old one by then."""
+    lines = [reply.text for reply in replies]
+    for push in pushes:
+        lines += [push.text, *(manner.texts("wechat.words", words=choice.label) for choice in push.choices)]
+    return "\n".join(filter(None, lines))
 
 
 def size(text: str) -> int:
@@ -103,16 +113,25 @@ def _paragraph(reply: Reply, manner: Manner) -> str:
     return "\n".join(filter(None, lines))
 
 
+def _pushed(push: Reply, manner: Manner) -> str:
+    """A push stands among whatever was asked, so none of its choices has a number."""
+    lines = [_paragraph(push, manner)]
+    for choice in push.choices:
+        label = harmless(choice.label)
+        lines.append(_tap(choice, label, manner) if manner.tappable else manner.texts("wechat.words", words=label))
+    return "\n".join(filter(None, lines))
+
+
 def _lines(choices: Sequence[Choice], manner: Manner) -> list[str]:
     """The newest menu: the engine takes its numbers, its words, and the tokens a tapped link brings."""
-    lines = []
-    for number, choice in enumerate(choices, 1):
-        shown = f"{number}. {harmless(choice.label)}"
-        if manner.tappable:
-            said, value = (_encoded(BREAKS_QUERY, part) for part in (choice.label, choice.value))
-            shown = link(f"weixin://bizmsgmenu?msgmenucontent={said}&msgmenuid={value}", shown)
-        lines.append(shown)
-    return lines
+    shown = [f"{number}. {harmless(choice.label)}" for number, choice in enumerate(choices, 1)]
+    return [_tap(c, line, manner) for c, line in zip(choices, shown, strict=True)] if manner.tappable else shown
+
+
+def _tap(choice: Choice, shown: str, manner: Manner) -> str:
+    """A link that says a choice for its reader, and whose it is."""
+    said, value = (_encoded(BREAKS_QUERY, part) for part in (choice.label, carried(manner.community.id, choice.value)))
+    return link(f"weixin://bizmsgmenu?msgmenucontent={said}&msgmenuid={value}", shown)
 
 
 def _map(pin: Place, manner: Manner) -> str:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from bot.channels.origin import opened
 from bot.channels.wechat.letter import Letter
 from bot.conversation.message import Place
 from bot.understanding.datum import to_wgs84
@@ -22,14 +23,15 @@ class Heard:
     place: Place | None = None
     picture: bool = False  # to be fetched
     cannot: str = ""  # the kind of what we cannot hear
+    community_id: int | None = None  # whose line was tapped, where it says so
 
 
 def understood(letter: Letter, datum: str) -> Heard | None:
     """None for what is no word of the resident's."""
-    tapped = unquote(letter.menu_id)  # nobody says whether phones decode what stands in a link
+    whose, tapped = opened(unquote(letter.menu_id))  # nobody says whether phones decode what stands in a link
     match letter.kind:
         case "text" if CHOICE.fullmatch(tapped):
-            return Heard(choice=tapped, label=unquote(letter.content))
+            return Heard(choice=tapped, label=unquote(letter.content), community_id=whose)
         case "text":
             return Heard(letter.content)
         case "image":

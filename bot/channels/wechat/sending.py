@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from bot.channels import AtNextWord, Parcel, Refused, TryLater, Uncertain, Unreachable, photos
 from bot.channels.wechat.accounts import Account
+from bot.channels.wechat.answering import answerable
 from bot.channels.wechat.answers import NoWindow, OperatorNeeded
 from bot.channels.wechat.api import Api
 from bot.channels.wechat.followers import Followers
@@ -54,24 +55,27 @@ class Sending:
 
     async def waiting(self, to: Address, letter: str) -> list[Reply]:
         """What waited for a word of theirs, to be said with the reply to a letter."""
-        return await self._next.waiting(to, letter)
+        replies = await self._next.waiting(to, letter)
+        community_id = self._desk.communities[to.account].id
+        return [await asyncio.to_thread(answerable, self._desk, community_id, to, reply) for reply in replies]
 
     def settled(self, letter: str) -> None:
         """The reply to a letter was handed to WeChat, or is kept for its reader."""
         self._next.settled(letter)
 
-    async def tell(self, user: str, pages: Sequence[str]) -> None:
-        """What comes too late to be an answer: sent, or kept for 更多 where nothing may be sent."""
-        if not pages:
-            return
+    async def tell(self, user: str, text: str) -> bool:
+        """Send what comes too late to be an answer; False where it may not be, or whether it arrived is uncertain."""
+        if not self._account.rights.messages:
+            return False
         try:
-            allowed = self._account.rights.messages
-            sent = allowed and await self._spend(user, lambda: self._api.send_text(user, pages[0]))
+            return await self._spend(user, lambda: self._api.send_text(user, text))
         except (TryLater, Unreachable, Refused, Uncertain) as failure:
             log.info("a late answer was not told: %s: %s", type(failure).__name__, failure)
-            sent = False
-        if rest := pages[1:] if sent else pages:
-            await self._followers.keep_rest(user, rest)
+            return False
+
+    async def keep(self, to: Address, key: str, words: str) -> None:
+        """Keep for their next word what comes too late to be an answer."""
+        await self._next.keep(to, key, words)
 
     def show_pictures(self, user: str, replies: Sequence[Reply], manner: Manner) -> None:
         """Show what their text has links to, in the background, where the account may; returns at once."""
@@ -108,13 +112,16 @@ class Sending:
         user, manner = parcel.to.user, await asyncio.to_thread(self._manner, parcel)
         if card := _card(parcel.reply, self._link(parcel)):
             return await self._spend(user, lambda: self._api.send_news(user, *card))
-        pages = spoken([parcel.reply], manner)
+        alone = len(self._account.serves) == 1
+        door = "" if alone else self._account.appid
+        reply = await asyncio.to_thread(answerable, self._desk, parcel.community_id, parcel.to, parcel.reply, door)
+        pages = spoken([], manner, [reply])
         if not pages:
             raise Refused("there is nothing in it to show")
         if not await self._spend(user, lambda: self._api.send_text(user, pages[0])):
             return False
         if pages[1:]:
-            await self._followers.keep_rest(user, pages[1:])
+            await self._followers.keep_rest(user, parcel.community_id, parcel.key, pages[1:])
         self.show_pictures(user, [parcel.reply], manner)
         return True
 

@@ -5,17 +5,17 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from aiohttp import web
 
-from bot.channels.wechat.envelope import Envelope, NotGenuine
+from bot.channels.wechat.envelope import Envelope, NotGenuine, is_fresh
 from bot.channels.wechat.letter import Letter, read_letter
 from bot.channels.wechat.markup import BadLetter
 from bot.channels.wechat.reception import Reception
 
 log = logging.getLogger(__name__)
 LARGEST = 64 * 1024  # bytes of a letter
-REMEMBERED = 20_000  # nonces: far more than an account gets in five minutes
 NOTHING = "success"  # nothing to show: developers.weixin.qq.com, "Passive user reply messages"
 
 
@@ -39,11 +39,7 @@ class Webhook:
         self._reception, self._plain = reception, account.plain
         key = account.aes_key.get_secret_value()
         self._envelope = Envelope(account.token.get_secret_value(), key, account.appid)
-        self._nonces: OrderedDict[str, bytes] = OrderedDict()
-
-    def routes(self) -> list[web.RouteDef]:
-        path = f"/wechat/{self._reception.account.appid}"
-        return [web.get(path, self.check), web.post(path, self.hear)]
+        self._nonces: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def check(self, request: web.Request) -> web.Response:
         """The platform makes sure that the address is ours."""
@@ -84,14 +80,17 @@ class Webhook:
             inner = body
         else:
             raise NotGenuine("it is not sealed: choose 安全模式 on the settings page")
-        self._used_once(query.get("nonce", ""), hashlib.sha256(inner).digest())
+        self._used_once((query.get("timestamp", ""), query.get("nonce", "")), hashlib.sha256(inner).digest(), now)
         return read_letter(inner)
 
-    def _used_once(self, nonce: str, digest: bytes) -> None:
-        """A nonce belongs to one letter; the same letter brought again is WeChat's own way."""
-        if self._nonces.setdefault(nonce, digest) != digest:
+    def _used_once(self, named: tuple[str, str], digest: bytes, now: datetime) -> None:
+        """A time with its nonce belongs to one letter; the same letter brought again is WeChat's own way.
+
+        They are forgotten with the time: a request that names it is turned away by then.
+        """
+        if self._nonces.setdefault(named, digest) != digest:
             raise NotGenuine("its nonce was used for another letter")
-        while len(self._nonces) > REMEMBERED:
+        while not is_fresh(next(iter(self._nonces))[0], now):
             self._nonces.popitem(last=False)
 
     def _turned_away(self, why: NotGenuine) -> web.HTTPForbidden:
