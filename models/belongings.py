@@ -8,12 +8,16 @@ from sqlmodel import Session, SQLModel, col, select
 from models.ballot import Ballot, Poll, PollState
 from models.dialogue import Dialogue
 from models.event import lock_event
+from models.login import Login, LoginKey
 from models.outbox import Post, Push
+from models.password import Password
 from models.proposal import Second
 from models.resident import Resident
 from models.signup import HOLDING, STANDING, SignUp, cancel_signup, fetch_signup
 from models.store import settle, table_of
 from models.ticket import Follower, Ticket
+
+ENTRIES = (Login, LoginKey, Password)  # ways into the console: whoever is somebody else now proves it anew
 
 
 def naming(table: Table) -> list[Column[Any]]:
@@ -30,7 +34,8 @@ def hand_over(db: Session, former: Resident, to: Resident) -> None:
     _one_follower(db, former.id, to.id)
     _one_ballot(db, former.id, to.id)
     _one_seat(db, former, to)
-    _remove(db, Dialogue, col(Dialogue.resident_id) == former.id)
+    for kind in (Dialogue, *ENTRIES):
+        _remove(db, kind, table_of(kind).c.resident_id == former.id)
     db.flush()
     for table in SQLModel.metadata.sorted_tables:
         for column in naming(table) if table is not table_of(Push) else ():

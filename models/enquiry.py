@@ -1,21 +1,28 @@
 """What needs a person: questions no answer fitted, wishes to speak to somebody, alarms."""
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlmodel import Field, Session, col, select
 
-from models.outbox import Push, push
+from models.alarm import Alarm, ring_alarm
+from models.audit import Audited
+from models.outbox import push
 from models.resident import Resident, Role, on_duty
 from models.store import InCommunity, moment, own_id, refers
 
+MEDIATION = "mediation"  # a kind that is told in confidence
 SAME_MATTER = timedelta(minutes=30)  # who asks for a person this soon after a question means that question
 ALARMS = 20  # matters ringing in a community at once, past which only those who live there are heard
 ALARM_AGAIN = timedelta(minutes=10)  # one alarm a resident and kind in this time: more would only drown it
 
 
-class Enquiry(InCommunity, table=True):
+class Enquiry(InCommunity, Audited, table=True):
+    audited: ClassVar = ("kind", "wants_person", "answered_at")
+
     id: int = own_id()
     resident_id: int | None = refers("resident.id", default=None, index=True)
+    kind: str = Field(default="", sa_column_kwargs={"server_default": ""})  # of a wish passed on; "" is a question
     text: str
     asked_at: datetime
     wants_person: bool = False
@@ -23,12 +30,12 @@ class Enquiry(InCommunity, table=True):
     answered_at: datetime | None = Field(default=None, index=True)
 
 
-def keep_enquiry(db: Session, by: Resident, text: str) -> Enquiry:
-    """Keep a question until a worker replies; the same one asked again is kept once."""
+def keep_enquiry(db: Session, by: Resident, text: str, kind: str = "") -> Enquiry:
+    """Keep a question, or a wish of a kind, until a worker replies; the same one said again is kept once."""
     waiting = select(Enquiry).where(Enquiry.resident_id == by.id, col(Enquiry.answered_at).is_(None))
     enquiry = db.exec(waiting.where(Enquiry.text == text)).first()
     if enquiry is None:
-        enquiry = Enquiry(resident_id=by.id, text=text, asked_at=moment(db))
+        enquiry = Enquiry(resident_id=by.id, kind=kind, text=text, asked_at=moment(db))
         db.add(enquiry)
     return enquiry
 
@@ -62,12 +69,13 @@ def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> bool:
     Past ALARMS matters in that time a guest pages nobody: whoever drops the cookie could otherwise drown the rest.
     """
     about = f"alarm:{by.id}:{kind}"
-    lately = select(Push.about).where(col(Push.about).startswith("alarm:"), Push.due_at > moment(db) - ALARM_AGAIN)
+    lately = select(Alarm.resident_id, Alarm.kind).where(Alarm.rung_at > moment(db) - ALARM_AGAIN)
     ringing = set(db.exec(lately.distinct()))
-    if about in ringing:
+    if (by.id, kind) in ringing:
         return True
     if by.role is Role.GUEST and len(ringing) >= ALARMS:
         return False
+    ring_alarm(db, by, kind, text[:500])
     for worker in on_duty(db):
         push(
             db,

@@ -1,22 +1,24 @@
 """What is kept about a person: shown, handed over, deleted (PIPL articles 45 to 47)."""
 
-import re
 import secrets
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, Table, and_, cast, delete, false, or_, true, tuple_, update
 from sqlmodel import Session, SQLModel, col, func, select
 
+from models.alarm import Alarm
 from models.album import Album
 from models.ballot import Ballot
-from models.belongings import naming
+from models.belongings import ENTRIES, naming
 from models.card import Card
 from models.dialogue import Dialogue, Heard
 from models.enquiry import Enquiry
+from models.example import Example
 from models.household import Household
 from models.joining import Joining, former_selves
 from models.lifecycle import OPEN
 from models.mailbox import Letter
+from models.masking import GONE, TELEPHONE
 from models.outbox import Push
 from models.photo import Photo
 from models.poll import detach_ballots
@@ -30,7 +32,7 @@ from models.visitor import Visitor
 from models.wechat_follower import WechatFollower
 
 # rows that are the person's alone
-GOES = (Heard, Dialogue, Letter, Push, Photo, Follower, SignUp, Account, Enquiry, Joining)
+GOES = (Heard, Dialogue, Letter, Push, Photo, Follower, SignUp, Account, Enquiry, Alarm, Example, Joining, *ENTRIES)
 TOLD = {"heard": "replies", "letter": "reply", "dialogue": "state"}  # where what the desk said is kept
 STANDS = (Card, Album, Visitor, WechatFollower)  # rows that stand under an address of the person's
 OTHERS = {  # columns that name a person in what is somebody else's
@@ -38,9 +40,7 @@ OTHERS = {  # columns that name a person in what is somebody else's
     ("linkedgroup", "linked_by_id"),
     ("linkedgroup", "resident_id"),
 }
-TELEPHONE = re.compile(r"(?<!\d)(?:1[3-9]\d[ -]?\d{4}[ -]?\d{4}|0\d{2,3}-?\d{7,8})(?!\d)")  # mainland
 TELLING = 6  # characters
-GONE = "…"
 Address = tuple[str, str, str]  # channel, account, user
 
 

@@ -6,17 +6,23 @@ from sqlalchemy import delete
 from sqlmodel import select
 
 from bot.conversation.desk import Desk
+from models.alarm import Alarm
 from models.album import Album
 from models.code import Code
 from models.dialogue import Dialogue, Heard
+from models.example import Example
+from models.login import LONGEST, Login, LoginKey
+from models.login_try import FORGOTTEN, LoginTry
 from models.mailbox import Letter
 from models.outbox import Post, Push
 from models.photo import Photo
 from models.store import reading, table_of, transaction
+from models.wechat_late import WechatLate
 
 KEPT = timedelta(days=30)  # replies, for redelivery and a page's history, and what somebody left unfinished
 LETTERS = timedelta(days=90)
-REDELIVERED = timedelta(days=2)  # Telegram delivers again for a day
+EXAMPLES = timedelta(days=365)
+REDELIVERED = timedelta(days=2)  # Telegram delivers again for a day; a letter of WeChat's is late no longer than that
 ORPHANS = timedelta(days=1)  # a photo is stored a moment before its row
 AT_ONCE = 2000  # rows of one transaction: nobody should wait behind a pruning
 
@@ -36,10 +42,11 @@ def prune_photos(desk: Desk) -> int:
 
 
 def prune(desk: Desk) -> int:
-    """Delete old replies, talks laid aside, letters, settled pushes and dead codes, a little at a time; returns how many."""
+    """Delete old replies, talks laid aside, letters, settled pushes, dead codes …, a little at a time; returns how many."""
     now = desk.now()
-    kinds = (Heard, Dialogue, Letter, Push, Code, Album)
-    heard, dialogue, letter, push, code, album = (table_of(kind) for kind in kinds)
+    kinds = (Heard, Dialogue, Letter, Push, Code, Album, WechatLate, Example, Alarm, Login, LoginKey, LoginTry)
+    tables = (table_of(kind) for kind in kinds)
+    heard, dialogue, letter, push, code, album, late, example, alarm, login, key, tried = tables
     old = (
         (heard, heard.c.key, heard.c.at < now - KEPT),
         (dialogue, dialogue.c.resident_id, dialogue.c.touched_at < now - KEPT),
@@ -47,13 +54,19 @@ def prune(desk: Desk) -> int:
         (push, push.c.id, (push.c.settled_at < now - LETTERS) & push.c.state.notin_([Post.WAITING, Post.SENDING])),
         (code, code.c.id, code.c.expires_at < now - KEPT),
         (album, album.c.id, (album.c.at < now - REDELIVERED) & album.c.due_at.is_(None)),
+        (late, late.c.identity, late.c.due_at < now - REDELIVERED),  # of an account that nobody runs any more
+        (example, example.c.id, example.c.at < now - EXAMPLES),
+        (alarm, alarm.c.id, alarm.c.rung_at < now - LETTERS),
+        (login, login.c.id, login.c.started_at < now - LONGEST),
+        (key, key.c.digest, key.c.expires_at < now),
+        (tried, tried.c.key, tried.c.last_at < now - FORGOTTEN),
     )
     gone = 0
-    for table, key, is_old in old:
+    for table, name, is_old in old:
         while True:
             with transaction(desk.engine, None, now) as db:
-                some = table.select().with_only_columns(key).where(is_old).limit(AT_ONCE)
-                count = db.connection().execute(delete(table).where(key.in_(some))).rowcount
+                some = table.select().with_only_columns(name).where(is_old).limit(AT_ONCE)
+                count = db.connection().execute(delete(table).where(name.in_(some))).rowcount
             gone += count
             if count < AT_ONCE:
                 break
