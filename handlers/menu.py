@@ -37,7 +37,7 @@ def menu(talk: Talk) -> Reply:
     return Reply("\n".join(lines), talk.say("menu", [(f"/{s}", f"menu.{s}") for s in listed], name="").choices)
 
 
-@service("help", anywhere=True, last=True, hears=lambda text: exact(text, words("help")) is not None)
+@service("help", anywhere=True, hears=lambda text: exact(text, words("help")) is not None)
 def show_help(talk: Talk) -> Reply:
     return talk.say("menu.help", [("/menu", "talk.menu"), ("/person", "menu.person")])
 

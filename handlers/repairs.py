@@ -19,24 +19,44 @@ from dataclasses import dataclass
 from functools import cache
 
 from bot.content.walking import locate
+from bot.conversation.choices import options
+from bot.conversation.meaning import alarming
 from bot.conversation.message import Choice, Message, Reply
-from bot.conversation.question import SKIP, Pick, Words
+from bot.conversation.question import SKIP, Pick, Unclear, Words
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from bot.conversation.texts import words
 from bot.conversation.whereabouts import spot_in
 from bot.understanding.danger import dangerous
 from bot.understanding.place import home_in
+from bot.understanding.sense import SURE, understand
 from bot.understanding.words import exact, plain
 from models.lifecycle import HOURS
-from models.privacy import TELEPHONE
+from models.masking import TELEPHONE
 from models.reporting import follow_ticket, open_ticket
 from models.resident import Role
 from models.ticket import Ticket, fetch_to_follow, followers, similar_tickets
 
 CATEGORIES = tuple(HOURS)
-NEW, SAME = "new", "same"
+NEW, SAME, REPORT = "new", "same", "report_issue"
 DANGERS = {"gas": "gas", "trapped": "elevator", "electric": "electricity", "crime": "security"}  # others: "other"
+
+
+@dataclass(frozen=True)
+class Category(Pick):
+    """The kind of trouble: a button, its name, or a sentence that is surely about one."""
+
+    def find(self, said: Message) -> str | None:
+        sense = understand(said.text)
+        sure = bool(said.text) and sense.intent == REPORT and sense.confidence >= SURE
+        return (sense.category or None) if sure else None
+
+    def read(self, said: Message) -> str:
+        if said.choice in [c.value for c in self.choices]:
+            return said.choice
+        if told := exact(said.text, self.words) or self.find(said):
+            return told
+        raise Unclear
 
 
 @dataclass(frozen=True)
@@ -60,11 +80,12 @@ def _openers() -> list[str]:
 
 @service("repair", needs=Role.RESIDENT)
 def report(talk: Talk) -> Reply:
-    danger = dangerous(talk.heard())
+    danger = alarming(talk.heard())
     if danger:  # nobody in danger is asked what kind of report it is
-        talk.assume({"category": DANGERS.get(danger, "other"), "description": talk.heard(), "photo.0": SKIP})
-    category = talk.choose("category", CATEGORIES)
-    description = talk.ask("description", Details())
+        kind = DANGERS.get(dangerous(talk.heard()) or "", "other")
+        talk.assume({"category": kind, "description": talk.heard(), "photo.0": SKIP})
+    category = talk.ask("category", Category(*options(talk.texts, "repair.category", CATEGORIES)))
+    description = talk.ask("description", Details(enough=5))
     place = talk.place("place", known=talk.resident.home)
     spot, building = locate(talk.community.pack, place), home_in(place.text).building
     where = (spot_in(place.text) if place.text == description else place.text) or talk.text("pin")
@@ -91,7 +112,7 @@ def report(talk: Talk) -> Reply:
         lon=spot[1] if spot else None,
         photos=tuple(photos),
         contact=contact,
-        emergency=dangerous(description) is not None,
+        emergency=alarming(description) or dangerous(description) is not None,
     )
     talk.resident.phone = talk.resident.phone or contact or None
     return talk.say(

@@ -10,9 +10,14 @@
 机器人：不客气
 """
 
+import re
+
 from bot.conversation.message import Reply
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
+from bot.conversation.texts import words
+from bot.understanding.place import home_in
+from bot.understanding.words import plain
 from models.code import BadCode, looks_like_code, redeem_code
 from models.household import find_household
 from models.resident import Role, declare_home
@@ -25,7 +30,7 @@ STARTERS = [
 ]
 
 
-@service("hello", last=True)
+@service("hello", idle=True)
 def hello(talk: Talk) -> Reply:
     first = talk.resident.role is Role.GUEST
     name = talk.community.pack.community.name.model_dump()
@@ -34,17 +39,37 @@ def hello(talk: Talk) -> Reply:
     return talk.say("hello", starters, name=name) if first else talk.say("again", STARTERS)
 
 
-@service("thanks", anywhere=True, last=True)
+@service("thanks", anywhere=True, idle=True)
 def thanks(talk: Talk) -> Reply:
     return talk.say("hello.thanks")
 
 
-@service("bye", last=True)
+@service("bye", idle=True)
 def bye(talk: Talk) -> Reply:
     return talk.say("hello.bye")
 
 
-@service("home", grants=Role.RESIDENT)
+@service("chat", idle=True)
+def chat(talk: Talk) -> Reply:
+    """Feelings, jokes, questions about the bot: somebody listens."""
+    return talk.say("chat", [("/person", "ask.to_person"), ("/menu", "talk.menu")])
+
+
+def tells_home(text: str) -> bool:
+    """Whether somebody wants to say where they live, or says it and nothing else: 我住3幢2单元502."""
+    told = plain(text)
+    if any(said == "move" for _, said in words("home").found(told)):
+        return True
+    lead = next((w for w in words("home")["lead"] if told.startswith(w)), None)
+    rest = re.sub(
+        r"building|block|bldg|unit|room|flat|apt|[\d零一二三四五六七八九十a-d幢栋号楼单元室座,，\s-]",
+        "",
+        told[len(lead or "") :],
+    )
+    return lead is not None and not rest and bool(home_in(text).building)
+
+
+@service("home", grants=Role.RESIDENT, hears=tells_home)
 def register(talk: Talk) -> Reply:
     home = talk.address_or_code("address", looks_like_code)
     if isinstance(home, str):

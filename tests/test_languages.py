@@ -136,7 +136,7 @@ SPEECH = [
     ("anything near building 5", "min on foot"),
     ("is the gym open now", "open until"),
     ("what is special about this community", "Source"),
-    ("can I keep a horse on the balcony", "noted"),
+    ("how do I apply for a fishing licence", "noted"),
     ("talk to a person", "get back to you"),
     ("events", "two weeks"),
     ("my information", "Votes cast"),

@@ -364,7 +364,8 @@ def test_of_every_table_it_is_known_whom_it_names() -> None:
     """A table that is added is found by its references, by an address, or is said here to be about nobody."""
     all_tables()
     nobody = {"community", "household", "poll", "event", "telegrambot", "wechataccount"}
-    nobody |= {"pace", "wechatlate"}  # forgotten within minutes
+    nobody |= {"pace", "wechatlate", "login_try"}  # forgotten within minutes
+    nobody |= {"audit_entry", "audit_head"}  # actors by a number, which once they are deleted leads to nobody
     for table in SQLModel.metadata.sorted_tables:
         columns = set(table.c.keys())
         refers = any(f.target_fullname == "resident.id" for f in table.foreign_keys) or "by_id" in columns
@@ -524,9 +525,9 @@ def test_the_nights_are_quiet_unless_said_otherwise(chat: Chat) -> None:
 
 
 def test_households_and_questions_of_others_stay(lived: Chat, neighbour: Neighbour) -> None:
-    neighbour("hu").say("木星上能不能种白菜呢")
+    neighbour("hu").say("请问钓鱼证去哪里办")
     forget(lived)
-    assert [e.text for e in lived.rows(Enquiry)] == ["木星上能不能种白菜呢"]
+    assert [e.text for e in lived.rows(Enquiry)] == ["请问钓鱼证去哪里办"]
     assert {h.room for h in lived.rows(Household)} >= {"702", "301"}  # the building's register, of nobody in particular
 
 

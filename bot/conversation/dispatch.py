@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from bot.content.snapshot import Community
 from bot.conversation.guard import Guard
-from bot.conversation.meaning import Meant, control, meant, tapped
+from bot.conversation.meaning import DANGER, FALLBACK, Meant, alarming, control, meant, named, overheard, tapped, unsaid
+from bot.conversation.menus import offer, unfinished
 from bot.conversation.message import Choice, Message, Reply
 from bot.conversation.service import SERVICES, Service
 from bot.conversation.talk import Talk, Waiting
@@ -20,8 +21,7 @@ PATIENCE = timedelta(minutes=30)  # a talk left alone this long is parked
 LONGEST = 4000  # characters of one message
 REMEMBERED = 30  # of a talk's messages, besides the first: each run looks through them all
 DETOUR = "home"  # what makes a guest a resident
-FALLBACK = "ask"  # what nothing else claims is a question
-PICTURED, PINNED = "repair", "places.near"  # what a bare photo and a bare pin are for
+INTERRUPTS = 0.9  # from this probability on, what does not answer the open question is a wish of its own
 AFTER_ALARM = "repair"  # what a danger is reported with
 SAID = TypeAdapter(list[Message])
 
@@ -49,18 +49,20 @@ class Turn:
         if len(self.message.text) > LONGEST:
             replies = [Reply(self.texts("talk.too_long", most=LONGEST)), *self._repeat()]
         else:
-            replies = self._interjected() + self._respond()
-        return self._offer([*replies, *self._unfinished()])
+            first = self._interjected()
+            replies = first + self._respond(warned=bool(first))
+        gone = self.resident.erased_at is not None  # deleted, or joined with another of theirs
+        return offer(self.state, replies if gone else [*replies, *unfinished(self.state, self.texts)])
 
     def _interjected(self) -> list[Reply]:
         """What must be said before anything else, whatever is being talked about."""
         first = [s for s in SERVICES.values() if s.first and s.hears and s.hears(self.message.text)]
         replies = [self._run(s, self._talk(s, [self.message], aside=True)) for s in first]
-        if replies and not self.state.service and meant(self.message.text).service in (None, FALLBACK):
+        if replies and not self.state.service and alarming(self.message.text):
             self.state.service = AFTER_ALARM
         return replies
 
-    def _respond(self) -> list[Reply]:
+    def _respond(self, warned: bool = False) -> list[Reply]:
         tap = tapped(self.message, self.state)
         if tap.stale:
             return [Reply(self.texts("talk.stale"), stale=True), *self._repeat()]
@@ -69,18 +71,44 @@ class Turn:
             return self._open(Meant(tap.opens, tap.given))
         if command := control(self.message):
             return self._control(command)
-        wish = meant(self.message.text)
         if self.state.service is None:
-            return self._open(wish if wish.service else Meant(self._unspoken()))
-        if wish.exact and wish.service and SERVICES[wish.service].anywhere:
+            return self._serve(meant(self.message.text, self.community), warned)
+        wish = named(self.message.text)
+        if wish and wish.service and SERVICES[wish.service].anywhere:
             return self._aside(wish.service) or self._open(wish)
-        return self._continue([self.message], wish)
+        said, replies = self.message, self._continue([self.message])
+        return [*self._told(DANGER, said), *replies] if not warned and overheard(said, self.state) else replies
 
-    def _unspoken(self) -> str:
-        """What is wished for without a word: a photo shows something broken, a pin asks what is near it."""
-        if self.message.text:
-            return FALLBACK
-        return PICTURED if self.message.media else PINNED if self.message.place else FALLBACK
+    def _serve(self, wish: Meant, warned: bool = False) -> list[Reply]:
+        """Open what was wished for; nothing is asked of somebody who was just told what to do in danger."""
+        if wish.service is None:
+            return [] if warned else self._open(Meant(unsaid(self.message)))
+        if SERVICES[wish.service].first:
+            told = self._told(wish.service, self.message)
+            self.state.service = AFTER_ALARM
+            return [*told, *self._continue([self.message])]
+        return self._serve_all(wish) if wish.later else self._open(wish)
+
+    def _serve_all(self, wish: Meant) -> list[Reply]:
+        """Of several wishes tell at once what can be told; of the others open the first, the rest comes after it."""
+        replies, left = list[Reply](), list[tuple[str, str]]()
+        for name, text in ((wish.service or FALLBACK, wish.told), *wish.later):
+            told = self._told(name, replace(self.message, text=text))
+            replies += told
+            left += [] if told else [(name, text)]
+        if not left:
+            return [*replies, *self._repeat()]
+        (name, text), *later = left
+        self.message = replace(self.message, text=text)
+        return [*replies, *self._open(Meant(name, later=tuple(later)))]
+
+    def _next(self) -> list[Reply]:
+        """Go on with what else was wished for in the same message."""
+        if self.state.service or not self.state.later:
+            return []
+        (name, text), *self.state.later = self.state.later
+        self.message = replace(self.message, text=text, choice="", media=(), place=None)
+        return [Reply(self.texts("talk.also", text=text)), *self._open(Meant(name))]
 
     def _control(self, command: str) -> list[Reply]:
         verb, _, slot = command.partition(":")
@@ -92,7 +120,7 @@ class Turn:
         if verb == "cancel":
             key = "talk.cancelled" if self.state.service else "talk.nothing_to_cancel"
             self.state.end()
-            return [Reply(self.texts(key), (Choice("/menu", self.texts("talk.menu")),))]
+            return [Reply(self.texts(key), (Choice("/menu", self.texts("talk.menu")),)), *self._next()]
         if self.state.service is None:
             return [Reply(self.texts("talk.nothing_open"), (Choice("/menu", self.texts("talk.menu")),))]
         if verb == "back":
@@ -118,14 +146,20 @@ class Turn:
         service = SERVICES[wish.service or FALLBACK]
         if self.state.service == service.name and not wish.given:
             return self._continue([self.message])
-        self.state.park()
-        named = wish.exact and not wish.telling
-        if named and self.state.parked.get("service") == service.name and not self.state.parked["wanted"]:
+        self._lay_aside()
+        by_name = wish.exact and not wish.telling
+        if by_name and self.state.parked.get("service") == service.name and not self.state.parked["wanted"]:
             return [Reply(self.texts("talk.resumed")), *self._take_up()]
         self.state.service, self.state.given = service.name, dict(wish.given)
+        self.state.later = [*map(list, wish.later), *self.state.later]
         if self.resident.role < service.needs:
             return self._detour(service)
         return self._continue([self.message])
+
+    def _lay_aside(self) -> None:
+        if self.state.service and SERVICES[self.state.service].fleeting:
+            self.state.end()
+        self.state.park()
 
     def _detour(self, service: Service) -> list[Reply]:
         home = SERVICES[DETOUR]
@@ -140,7 +174,7 @@ class Turn:
             *self._continue([replace(self.message, text="", choice="", media=())]),
         ]
 
-    def _continue(self, news: list[Message], wish: Meant | None = None, take_back: str = "") -> list[Reply]:
+    def _continue(self, news: list[Message], take_back: str = "") -> list[Reply]:
         """Run the open service from the top; its reply, or its next question."""
         service = SERVICES[self.state.service or ""]
         talk = self._talk(service, news)
@@ -149,15 +183,25 @@ class Turn:
         try:
             reply = self._run(service, talk)
         except Waiting as waiting:
-            if waiting.unclear and wish and wish.service and wish.service != service.name:
-                return self._aside(wish.service) or self._open(wish)
+            if waiting.unclear and (wish := self._interrupts(service)) and wish.service:
+                return (not wish.later and self._aside(wish.service)) or self._serve(wish)
             self.state.asked, self.state.answers, self.state.given = waiting.slot, talk.answers, talk.given
             self.state.said = SAID.dump_python([*talk.said[:1], *talk.said[1:][-REMEMBERED:]], mode="json")
-            self.state.expires_at = self.now + PATIENCE
+            self.state.expires_at = None if service.fleeting else self.now + PATIENCE
             return [waiting.reply]
         self.state.end()
+        if talk.onward:
+            name, self.message, given = talk.onward
+            return self._serve(Meant(name, given) if name else meant(self.message.text, self.community))
         wanted = self._wanted()
-        return [replace(reply, choices=()) if wanted else reply, *wanted]
+        return [replace(reply, choices=()) if wanted else reply, *(wanted or self._next())]
+
+    def _interrupts(self, service: Service) -> Meant | None:
+        """What was said instead of an answer, if it is surely a wish for something else."""
+        wish = meant(self.message.text)
+        if wish.service in (None, service.name) or wish.confidence < INTERRUPTS:
+            return None
+        return None if SERVICES[wish.service or ""].idle and not wish.exact else wish
 
     def _wanted(self) -> list[Reply]:
         """Go on with what the detour was made for, unless it did not make a resident."""
@@ -174,14 +218,18 @@ class Turn:
 
     def _aside(self, name: str) -> list[Reply]:
         """A question of the resident's own is answered if it needs none of ours, and the open one repeated."""
+        told = self._told(name, self.message)
+        return [*told, *self._repeat()] if told else []
+
+    def _told(self, name: str, message: Message) -> list[Reply]:
+        """What a service says to a message if it needs no answer of the resident's; else nothing."""
         service = SERVICES[name]
         if self.resident.role < service.needs:
             return []
         try:
-            reply = self._run(service, self._talk(service, [self.message], aside=True))
+            return [self._run(service, self._talk(service, [message], aside=True))]
         except Waiting:
             return []
-        return [reply, *self._repeat()]
 
     def _repeat(self) -> list[Reply]:
         return self._continue([]) if self.state.service else []
@@ -198,34 +246,3 @@ class Turn:
     def _run(self, service: Service, talk: Talk) -> Reply:
         with self.guard(self.db):
             return service.run(talk)
-
-    def _unfinished(self) -> list[Reply]:
-        """Offer once what was left unfinished."""
-        gone = self.resident.erased_at is not None  # deleted, or joined with another of theirs
-        if gone or self.state.service or not self.state.parked or self.state.parked["offered"]:
-            return []
-        self.state.parked["offered"] = True
-        what = self.texts(f"menu.{self.state.parked['service']}")
-        choices = Choice("!resume", self.texts("talk.go_on")), Choice("!drop", self.texts("talk.drop"))
-        return [Reply(self.texts("talk.unfinished", what=what), choices)]
-
-    def _offer(self, replies: list[Reply]) -> list[Reply]:
-        """Give the newest menu its tokens; earlier ones keep only what may be tapped at any time."""
-        last = max((n for n, r in enumerate(replies) if r.choices), default=0)
-        offered = replies[last].choices if replies else ()
-        self.state.offered = [[c.value, c.label] for c in offered]
-        self.state.turn += bool(offered)
-        return [self._numbered(r) if n == last else _standing(r) for n, r in enumerate(replies)]
-
-    def _numbered(self, reply: Reply) -> Reply:
-        turn = self.state.turn
-        return replace(
-            reply,
-            choices=tuple(
-                c if c.value.startswith("/") else Choice(f"{turn}.{n}", c.label) for n, c in enumerate(reply.choices)
-            ),
-        )
-
-
-def _standing(reply: Reply) -> Reply:
-    return replace(reply, choices=tuple(c for c in reply.choices if c.value.startswith("/")))

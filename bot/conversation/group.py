@@ -20,6 +20,7 @@ from bot.conversation.message import Address, Message, Reply
 from bot.conversation.people import people
 from bot.conversation.talk import Waiting
 from bot.understanding.words import clean
+from models.audit import Actor, act_as
 from models.dialogue import State, already_answered, load_dialogues, remember, save_dialogues
 from models.store import settle, transaction
 from models.telling import LEASE
@@ -102,6 +103,7 @@ def _taken(
                 residents |= people(db, [message], now)
                 resident = residents[message.sender]
                 states = load_dialogues(db, [resident.id]) | states
+            act_as(db, Actor(resident.id, resident.role.name.lower(), message.sender.channel))
             turn = Turn(db, community, resident, states[resident.id], message, now, guard)
             known[key] = respond(turn)
             outcomes.append(known[key])

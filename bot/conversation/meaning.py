@@ -2,13 +2,23 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from string import digits
 
+from bot.content.snapshot import Community
 from bot.conversation.message import Message
 from bot.conversation.service import SERVICES
 from bot.conversation.texts import words
-from bot.understanding.words import Vocabulary, exact, meaning, plain
+from bot.conversation.wishes import opened, opened_by, opened_by_words
+from bot.understanding.sense import CHAT, EMERGENCY, QUESTIONS, SURE, Guess, understand
+from bot.understanding.words import exact, plain
 from models.dialogue import State
+
+DANGER = "danger"
+FALLBACK = "unsure"  # what nothing surely claims is asked about
+PICTURED, PINNED, SILENT = "repair", "places.near", "ask"  # what a bare photo, a bare pin and nothing at all are for
+SENTENCE = 4  # characters of the shortest text that may tell of something
+NAMED = 0.15  # how probable a danger must be beside a word of it: two false alarms cost less than one missed
+CERTAIN = 0.95  # from here on something is to be done, even where a known question is nearly the same
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,10 @@ class Meant:
     service: str | None
     given: dict[str, str] = field(default_factory=dict)
     exact: bool = False
-    telling: bool = False  # they open it by what they are, a code or a question, not by its name
+    telling: bool = False  # they open it by what they are, a code, not by its name
+    confidence: float = 1.0
+    told: str = ""  # the part of the text that asks for it, where others ask for more
+    later: tuple[tuple[str, str], ...] = ()  # further services, each with the part of the text that asks for it
 
 
 def tapped(message: Message, state: State) -> Tap:
@@ -60,7 +73,17 @@ def _token(token: str, state: State) -> str | None:
 def _spelt(word: str, state: State) -> str | None:
     if word.isascii() and word.isdigit() and 0 < int(word[:3]) <= len(state.offered) and len(word) < 3:
         return str(state.offered[int(word) - 1][0])
-    return next((str(value) for value, label in state.offered if plain(label) == word), None)
+    return next((str(value) for value, label in state.offered if plain(label) == word), None) or _pushed(word, state)
+
+
+def _pushed(word: str, state: State) -> str | None:
+    """The choice of a push by its words; without their number where they can mean nothing else."""
+    said = word.replace(" ", "")
+    spelt = [(str(value), plain(several).replace(" ", "")) for value, several in state.pushed]
+    if whole := [value for value, several in spelt if several == said]:
+        return whole[-1]
+    part = {value for value, several in spelt if several.rstrip(digits) == said}
+    return part.pop() if len(part) == 1 and exact(word, words("service")) is None else None
 
 
 def _standing(command: str) -> Tap:
@@ -80,19 +103,68 @@ def control(message: Message) -> str | None:
     return told if told in ("cancel", "back", "change") else None
 
 
-def meant(text: str) -> Meant:
-    """The service these words open."""
-    if not text:
-        return Meant(None)
+def named(text: str) -> Meant | None:
+    """The service these words open by being its name or looking like what it takes; no sentence is understood."""
     if whole := exact(text, words("service")):
         return Meant(whole, exact=True)
-    for service in SERVICES.values():
-        if service.hears and not service.first and service.hears(text):
-            return Meant(service.name, exact=True, telling=True)
-    return Meant(meaning(text, _wishes()) or meaning(text, words("service")))
+    looks = (s.name for s in SERVICES.values() if s.hears and not s.first and s.hears(text))
+    return next((Meant(name, exact=True, telling=True) for name in looks), None)
 
 
-@cache
-def _wishes() -> Vocabulary:
-    """The words of services, without those that count only when nothing else is meant."""
-    return Vocabulary({name: several for name, several in words("service").items() if not SERVICES[name].last})
+def meant(text: str, community: Community | None = None) -> Meant:
+    """The service these words open.
+
+    By their name; by what a community itself says of it, so that what is new there needs no training; else by what is
+    surely understood of them. Danger comes before all but a name.
+    """
+    if not text:
+        return Meant(None)
+    if name := named(text):
+        return name
+    return (_known(text, community) if community and not alarming(text) else None) or _understood(text)
+
+
+def unsaid(message: Message) -> str:
+    """The service for what nothing surely claims: a photo shows something broken, a pin asks what is near it."""
+    if message.text:
+        return FALLBACK
+    return PICTURED if message.media else PINNED if message.place else SILENT
+
+
+def alarming(text: str) -> bool:
+    """Whether somebody must be told of a danger at once: words and the model are two opinions."""
+    if not text:
+        return False
+    sense = understand(text)
+    guesses = (Guess(sense.intent, sense.confidence), *sense.alternatives)
+    likely = next((g.confidence for g in guesses if g.intent == EMERGENCY), 0.0)
+    return sense.alarm or (bool(sense.danger) and likely >= NAMED)
+
+
+def overheard(said: Message, state: State) -> bool:
+    """Whether an answer in one's own words, just taken, tells of a danger that no word betrays."""
+    own_words = len(said.text) >= SENTENCE and not said.text.isdigit() and not said.choice
+    taken = state.service is None or said.text in state.answers.values()
+    return own_words and taken and alarming(said.text)
+
+
+def _known(text: str, community: Community) -> Meant | None:
+    sense = understand(text)
+    deed = sense.confidence >= CERTAIN and sense.intent not in (*QUESTIONS, *CHAT)
+    if deed and plain(text) not in community.names:
+        return None
+    names = (s.name for s in SERVICES.values() if s.knows and s.knows(community, text))
+    return next((Meant(name, exact=True, telling=True) for name in names), None)
+
+
+def _understood(text: str) -> Meant:
+    sense = understand(text)
+    if alarming(text) or EMERGENCY in dict(sense.parts):
+        return Meant(DANGER)
+    if sense.parts:
+        (first, told), *others = ((opened_by(intent, part), part) for intent, part in sense.parts)
+        return Meant(first, confidence=sense.confidence, told=told, later=tuple(others))
+    if sense.confidence < SURE or sense.intent == EMERGENCY:
+        return Meant(opened_by_words(text), confidence=SURE)
+    service, given = opened(sense, text)
+    return Meant(service, given, confidence=sense.confidence)

@@ -12,7 +12,7 @@ class Address:
     """Where a person can be reached: one account of one channel."""
 
     channel: str  # "web", "terminal"
-    account: str  # which of our bots, official accounts or web pages
+    account: str  # the slug of the community that is spoken to there
     user: str  # the channel's own id for the person
 
 

@@ -23,6 +23,10 @@ HAN = r"(?<![零一二两三四五六七八九十百])[零一二两三四五六�
 TELEPHONE = re.compile(r"(?:(?<!\d)|(?<=\+86)|(?<=\b86))(1[3-9]\d{9}|0\d{2,3}-?\d{7,8})(?!\d)")
 
 
+class Unsaid(Exception):
+    """Nothing said so far answers the question."""
+
+
 class Unclear(Exception):
     """The message does not answer the question; `key` and `facts` say more than "I did not understand"."""
 

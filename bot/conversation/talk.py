@@ -27,6 +27,7 @@ from bot.conversation.question import (
     Pick,
     Question,
     Unclear,
+    Unsaid,
     When,
     Words,
     storage,
@@ -39,10 +40,6 @@ from models.resident import Resident
 
 T = TypeVar("T")
 PAGE = 8  # as many buttons as a phone shows at once
-
-
-class Unsaid(Exception):
-    """Nothing said so far answers the question."""
 
 
 class Waiting(BaseException):
@@ -65,6 +62,7 @@ class Talk:
     given: dict[str, str] = field(default_factory=dict)  # answers that came with the button that opened this
     asked: str | None = None  # the slot the newest message answers, until it is heard
     fresh: bool = True  # whether there is a newest message to hear
+    onward: tuple[str, Message, dict[str, str]] | None = None  # the service to go on with
 
     def say(self, key: str, choices: Sequence[tuple[str, str]] = (), **facts: Any) -> Reply:
         """A sentence of this section; `choices` are pairs of a value and a text key, "/…" values open services."""
@@ -76,6 +74,11 @@ class Talk:
     def heard(self) -> str:
         """The words that opened this talk."""
         return next((m.text for m in self.said if m.text), "")
+
+    def go_on(self, service: str, message: Message, given: Mapping[str, str] | None = None) -> Reply:
+        """End this talk and let a service hear a message; "" for whichever the message opens."""
+        self.onward = service, message, dict(given or {})
+        return Reply("")
 
     def once(self, slot: str, look: Callable[[], bool]) -> bool:
         """A look into the store that later runs of this talk need not repeat."""
@@ -123,9 +126,8 @@ class Talk:
         return int(named) if re.fullmatch(r"[0-9]{1,19}", named) and int(named) < 2**63 else 0
 
     def yes(self, slot: str, **facts: Any) -> bool:
-        labels = ("yes", self.texts("talk.yes")), ("no", self.texts("talk.no"))
-        told = words("yes_no")
-        return self.ask(slot, Pick(tuple(Choice(*c) for c in labels), told, volunteered=False), **facts) == "yes"
+        labels = Choice("yes", self.texts("talk.yes")), Choice("no", self.texts("talk.no"))
+        return self.ask(slot, Pick(labels, words("yes_no"), volunteered=False), **facts) == "yes"
 
     def words(self, slot: str, *, least: int = 2, most: int = 1000, enough: int = 8, **facts: Any) -> str:
         return self.ask(slot, Words(least=least, most=most, enough=enough), **facts)
