@@ -34,7 +34,7 @@ from tests.fakes.telegram import FakeTelegram
 from tests.fakes.wechat import FakeWechat
 from tests.ports import free_port
 
-COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor")
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor", "understand")
 HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -819,6 +819,10 @@ async def test_doctor_goes_through_every_step(office: Office, place: Path) -> No
     assert told.returncode == 0, told.stdout
     assert "messages are fetched by desk-1" in told.stdout
     assert "voice messages are put into words by http://127.0.0.1:9000" in told.stdout
+    told = await office.does("doctor", interpreter_url="http://127.0.0.1:9/v1/chat/completions")
+    assert "missing  a second opinion comes from http://127.0.0.1:9/v1/chat/completions: say which" in told.stdout
+    told = await office.does("doctor", interpreter_url="http://127.0.0.1:9/v1", interpreter_model="sorter-1")
+    assert "ok       a second opinion comes from http://127.0.0.1:9/v1: sorter-1\n" in told.stdout
     (place / "secret.key").chmod(0o644)
     assert (
         "missing  secret.key may be read by anybody on this machine: chmod 600" in (await office.does("doctor")).stdout
