@@ -262,10 +262,12 @@ DANGERS = {
     "fire": ["着火了", "火", "楼道着火了！", "外面冒烟", "HELP FIRE", "the kitchen is on fire"],
     "gas": ["煤气味好重", "我闻到煤气了", "I smell gas", "gas leak"],
     "trapped": ["电梯困人了", "电梯里困了两个人", "trapped in the lift"],
-    "medical": ["我妈晕倒了", "有人要跳楼", "老人摔倒了起不来"],
+    "medical": ["我妈晕倒了", "老人摔倒了起不来", "老伴摔了一跤起不来"],
+    "despair": ["有人要跳楼", "I don't want to live any more"],
     "electric": ["有人触电", "被电到了"],
     "collapse": ["外墙掉下来砸到人了", "天花板塌了"],
-    "crime": ["有人持刀", "小孩不见了"],
+    "missing": ["小孩不见了", "我老伴走丢了", "my daughter is missing"],
+    "crime": ["有人持刀", "somebody is breaking in"],
 }
 
 

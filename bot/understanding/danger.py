@@ -8,7 +8,7 @@ from bot.understanding.words import exact, plain
 
 @lru_cache(maxsize=1024)
 def dangerous(text: str) -> str | None:
-    """fire, gas, trapped, medical, electric, collapse or crime, if the text speaks of one as real."""
+    """fire, gas, trapped, medical, electric, collapse, despair, missing or crime, if the text speaks of one as real."""
     told = plain(text)
     if any(words("danger_not").found(told)):
         return None
