@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import JSON, Column, Field, Session, col, func, select
 
+from models.audit import Audited
 from models.lifecycle import TooLate
 from models.proposal import Words
 from models.resident import Resident, Role, at_least
@@ -35,7 +36,9 @@ class NotVerified(PermissionError):
     """Only who is bound to a home by a worker's code votes for the household."""
 
 
-class Poll(InCommunity, table=True):
+class Poll(InCommunity, Audited, table=True):
+    audited: ClassVar = ("voter", "hidden", "closes_at", "closed_at", "state")
+
     id: int = own_id()
     key: str | None = None  # of the content pack it came from
     proposal_id: int | None = refers("proposal.id", default=None, index=True)

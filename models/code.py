@@ -3,9 +3,11 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlmodel import Field, Session, select
 
+from models.audit import Audited
 from models.household import Household
 from models.resident import Resident, Role, confirm_home
 from models.store import InCommunity, checked, moment, own_id, refers
@@ -15,7 +17,9 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that looks like somethin
 LENGTH = 8  # 31^8: too many to guess, so no counting of tries
 
 
-class Code(InCommunity, table=True):
+class Code(InCommunity, Audited, table=True):
+    audited: ClassVar = ("role", "used_at")
+
     id: int = own_id()
     digest: str = Field(unique=True)
     role: Role = Field(default=Role.RESIDENT, sa_type=checked(Role, "role"))

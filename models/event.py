@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import JSON, Column, Field, Session, col, select
 
+from models.audit import Audited
 from models.resident import Resident, Role
 from models.store import InCommunity, WrongCommunity, checked, moment, own_id
 
@@ -37,7 +38,9 @@ def _words() -> Any:
     return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class Event(InCommunity, table=True):
+class Event(InCommunity, Audited, table=True):
+    audited: ClassVar = ("starts_at", "ends_at", "seats", "place_key", "state", "version")
+
     id: int = own_id()
     key: str | None = None  # of the content pack it came from, while it is the newest under that key
     title: dict[str, str] = _words()

@@ -2,10 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import ClassVar
 
-from sqlalchemy import ColumnElement, String, cast, exists, literal, or_
+from sqlalchemy import ColumnElement, Index, String, cast, exists, literal, or_
 from sqlmodel import Field, Session, col, select
 
+from models.audit import Audited
 from models.outbox import Post, Push, cancel_pushes, pause_pushes, progress, push, resume_pushes
 from models.outbox_bulk import push_to_all, push_to_groups
 from models.resident import Resident, Role, on_duty
@@ -15,7 +17,9 @@ OPEN = (Post.WAITING, Post.SENDING, Post.PAUSED)  # where a push is not done wit
 SHOWN = 40  # characters of a notice that tell which it is
 
 
-class Notice(InCommunity, table=True):
+class Notice(InCommunity, Audited, table=True):
+    audited: ClassVar = ("building", "least", "urgent", "paused_at", "stopped_at", "finished_at")
+
     id: int = own_id()
     by_id: int = refers("resident.id")
     text: str
@@ -26,6 +30,8 @@ class Notice(InCommunity, table=True):
     paused_at: datetime | None = None
     stopped_at: datetime | None = None
     finished_at: datetime | None = None  # every push of it was done with, and the workers were told
+
+    __table_args__ = (Index("ix_notice_community_id_finished_at", "community_id", "finished_at"),)
 
     @property
     def about(self) -> str:

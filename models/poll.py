@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from models.audit import note
 from models.ballot import (
     Ballot,
     FollowUp,
@@ -99,6 +100,7 @@ def cast_vote(db: Session, poll: Poll, by: Resident, option: int) -> bool:
         "cast_at": moment(db),
         "changes": 0,
     }
+    note(db, "ballot.cast", f"poll:{poll.id}")
     return bool(db.execute(_upsert(db.get_bind().dialect.name), row).scalar_one())
 
 

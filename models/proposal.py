@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import CursorResult, Index, UniqueConstraint
 from sqlmodel import JSON, Column, Field, Session, col, func, select
 
+from models.audit import Audited
 from models.lifecycle import NotNow
 from models.outbox import push
 from models.outbox_bulk import push_to_those
@@ -42,7 +43,9 @@ MOVES: dict[Stage, dict[Stage, Role]] = {
 LIVE = [Stage.GATHERING, Stage.READY, Stage.DISCUSSING]
 
 
-class Proposal(InCommunity, table=True):
+class Proposal(InCommunity, Audited, table=True):
+    audited: ClassVar = ("state", "expires_at")
+
     id: int = own_id()
     key: str | None = None  # of the content pack it came from
     title: Words = Field(sa_column=Column(JSON, nullable=False))

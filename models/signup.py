@@ -6,10 +6,12 @@ seats are counted under it. A seat that comes free is offered, for a while, to t
 
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import ClassVar
 
 from sqlalchemy import ColumnElement, Index, UniqueConstraint, and_, text
 from sqlmodel import Field, Session, col, func, select
 
+from models.audit import Audited
 from models.event import Event, EventState, lock_event, lock_open
 from models.event_news import awake, owe_reminders, take_back, tell
 from models.resident import Resident, Role
@@ -48,7 +50,9 @@ class NoOffer(ValueError):
     """No seat is offered, or the offer has expired."""
 
 
-class SignUp(InCommunity, table=True):
+class SignUp(InCommunity, Audited, table=True):
+    audited: ClassVar = ("event_id", "heads", "state")
+
     __tablename__ = "sign_up"
 
     id: int = own_id()

@@ -19,6 +19,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from models.ids import new_id
 
 T = TypeVar("T")
+Info = dict[str, Any]
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -123,12 +124,14 @@ def _begin(connection: Any) -> None:
 def transaction(engine: Engine, community_id: int | None, now: datetime | None = None) -> Iterator[Session]:
     """The only way to write: commits at the end, rolls back on any exception.
 
-    `None` as community means the whole alliance and is for the scheduler and alliance reports only.
-    `now` (UTC) is what the transaction takes for the present.
+    `None` as community means the whole alliance and is for the scheduler and alliance reports only. `now` (UTC) is what
+    the transaction takes for the present. What is left in `db.info["last"]` is done after all else was written.
     """
     with engine.connect() as connection, connection.begin(), _session(connection, community_id, now) as db:
         yield db
         settle(db)
+        for work in db.info["last"]:
+            work(db)
 
 
 @contextmanager
@@ -139,7 +142,7 @@ def reading(engine: Engine, community_id: int | None, now: datetime | None = Non
 
 
 def _session(connection: Any, community_id: int | None, now: datetime | None) -> Session:
-    info: dict[str, Any] = {"community_id": community_id, "now": now, "once": [], "written": 0, "notes": {}}
+    info: Info = {"community_id": community_id, "now": now, "once": [], "last": [], "written": 0, "notes": {}}
     return Session(connection, expire_on_commit=False, info=info)
 
 
@@ -170,11 +173,11 @@ def insert_of(table: type[SQLModel], dialect: str) -> Any:
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(table))
 
 
-def noted(db: Session, what: str, look: Callable[[], Sequence[T]]) -> Sequence[T]:
-    """What a look into the store found, remembered until this transaction writes again."""
+def noted(db: Session, what: str, look: Callable[[], Sequence[T]], *kinds: type[SQLModel]) -> Sequence[T]:
+    """What a look into the store found, remembered until this transaction writes rows of these kinds."""
     if what not in db.info["notes"]:
-        db.info["notes"][what] = look()
-    found: Sequence[T] = db.info["notes"][what]
+        db.info["notes"][what] = (look(), kinds)
+    found: Sequence[T] = db.info["notes"][what][0]
     return found
 
 
@@ -183,13 +186,9 @@ def among(column: Column[Any], values: Sequence[Any]) -> ColumnElement[bool]:
     return column.in_([literal(v, column.type) for v in values])
 
 
-def changes(db: Session) -> int:
+def changes(db: AnySession) -> int:
     """How much this session has changed, written or not yet: a run that stops must have added nothing."""
-    return _pending(db) + len(db.info["once"]) + int(db.info["written"])
-
-
-def _pending(db: AnySession) -> int:
-    return len(db.new) + len(db.dirty) + len(db.deleted)
+    return len(db.new) + len(db.dirty) + len(db.deleted) + len(db.info["once"]) + int(db.info["written"])
 
 
 def moment(db: Session) -> datetime:
@@ -235,8 +234,9 @@ def _only_our_rows(query: ORMExecuteState) -> None:
 
 @event.listens_for(AnySession, "before_flush")
 def _only_into_ours(db: AnySession, *_: object) -> None:
-    db.info["written"] = db.info.get("written", 0) + _pending(db)
-    db.info["notes"] = {}
+    db.info["written"] = db.info.get("written", 0) + len(db.new) + len(db.dirty) + len(db.deleted)
+    kinds = {type(row) for row in (*db.new, *db.dirty, *db.deleted)}
+    db.info["notes"] = {k: note for k, note in db.info.get("notes", {}).items() if kinds.isdisjoint(note[1])}
     community_id = db.info.get("community_id")
     for row in (*db.new, *db.dirty, *db.deleted):
         if isinstance(row, AppendOnly) and row not in db.new:
