@@ -7,22 +7,26 @@ from sqlmodel import JSON, Column, Field, Session, SQLModel, col, func, select
 
 from models.store import ours, table_of
 
+OFFICE = "08:30-12:00, 13:30-17:00"  # the hours of an office that says nothing else, Asia/Shanghai
+
 
 class Community(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     slug: str = Field(unique=True)
     content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))  # its content pack, as checked
     version: int = 1  # counts changes of content, so that every process notices
+    office: str = Field(default=OFFICE, sa_column_kwargs={"server_default": OFFICE})  # its hours, Asia/Shanghai
     tickets: int = 0  # how many have been opened: the last number given
 
 
-def save_content(db: Session, slug: str, content: dict[str, Any]) -> Community:
+def save_content(db: Session, slug: str, content: dict[str, Any], office: str = OFFICE) -> Community:
     """Add a community, or give one its new content; what residents wrote is not touched."""
     community = db.exec(select(Community).where(Community.slug == slug)).first()
     if community is None:
         community = Community(slug=slug, content=content)
     elif community.content != content:
         community.content, community.version = content, community.version + 1
+    community.office = office
     db.add(community)
     db.flush()
     return community

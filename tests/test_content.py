@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -27,6 +28,7 @@ from models.proposal import Proposal
 from models.resident import Resident
 from models.store import reading
 from models.ticket import Ticket
+from models.workdays import calendar_of
 from tests.conftest import NOON, ROOT, Chat, both_stores
 
 FILES = sorted((ROOT / "communities").glob("*.toml"))
@@ -39,6 +41,24 @@ def named(path: Path) -> str:
 
 def pack_of(path: Path) -> Pack:
     return Pack.model_validate(tomllib.loads(path.read_text("utf-8")))
+
+
+def test_an_office_has_hours_of_its_own(engine: Engine) -> None:
+    """Of the pack, for the deadlines; hours that overlap, or a route for what there is not, are refused."""
+    given = pack_of(HONGMEI).model_dump()
+    given["community"]["office"] = "09:00-11:00"
+    load_pack(engine, Pack.model_validate(given), NOON)
+    with reading(engine, 1) as db:
+        assert calendar_of(db).hours == ((540, 660),)
+    with reading(engine, 2) as db:
+        assert calendar_of(db).hours == ((510, 720), (810, 1020))
+    given["community"]["office"] = "09:00-12:00, 11:00-17:00"
+    with pytest.raises(ValidationError, match="do not overlap"):
+        Pack.model_validate(given)
+    given["community"]["office"] = "09:00-11:00"
+    given["routes"] = [{"name": {"zh": "飞碟", "en": "Saucers"}, "categories": ["saucers"]}]
+    with pytest.raises(ValidationError, match="no such category: saucers"):
+        Pack.model_validate(given)
 
 
 def test_there_are_twelve() -> None:

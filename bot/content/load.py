@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from bot.content.agenda import enter_meetings
 from bot.content.calendar import enter_events
+from bot.content.office import enter_office
 from bot.content.pack import Pack
 from bot.conversation.texts import LANGUAGES, texts
 from models.community import save_content
@@ -66,7 +67,8 @@ def _where(place: tuple[int | str, ...]) -> str:
 def load_pack(engine: Engine, pack: Pack, now: datetime) -> None:
     """Add the community or update what it says about itself; events are dated from `now` (UTC)."""
     with transaction(engine, None, now) as db:
-        community = save_content(db, pack.community.slug, pack.model_dump(mode="json"))
+        community = save_content(db, pack.community.slug, pack.model_dump(mode="json"), pack.community.office)
     with transaction(engine, community.id, now) as db:
         enter_events(db, pack)
         enter_meetings(db, pack)
+        enter_office(db, pack)

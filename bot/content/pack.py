@@ -10,6 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from models.community import OFFICE
+from models.lifecycle import HOURS
+from models.workdays import intervals
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SCENES = ("nursery", "elders", "fitness", "rehab", "canteen", "repair", "theatre", "library", "desk", "hall")
@@ -69,6 +73,11 @@ class Opening(Row):
     open: Annotated[str, AfterValidator(_intervals)]
 
 
+def _office(text: str) -> str:
+    intervals(_intervals(text))
+    return text
+
+
 class Profile(Row):
     slug: Key
     name: Words
@@ -80,6 +89,7 @@ class Profile(Row):
     known_for: Words
     source: Words  # where profile and known_for come from
     date: date
+    office: Annotated[str, AfterValidator(_office)] = OFFICE  # of every working day: deadlines run in these hours
     alliance: bool = True  # one of the ten of the 幸福杭州社区联盟
     demo: bool = True  # places, hours, prices, dishes, answers and events are invented for demonstration
 
@@ -176,6 +186,30 @@ class Vote(Row):
     hidden: bool = True  # counts stay hidden until the close
 
 
+class Route(Row):
+    """Who reports of a kind go to; what is left out is not asked for. Workers are named in the console."""
+
+    name: Words  # shown as the reason
+    categories: tuple[str, ...] = ()
+    buildings: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    at: Annotated[str, StringConstraints(pattern=rf"^({CLOCK})-({CLOCK})$")] = "00:00-24:00"  # may go over midnight
+    role: Literal["worker", "manager"] = "worker"
+
+    @model_validator(mode="after")
+    def _known(self) -> "Route":
+        if strange := sorted(set(self.categories) - set(HOURS)):
+            raise ValueError(f"no such category: {', '.join(strange)}")
+        return self
+
+
+DISPUTES = Route(
+    name=Words(zh="邻里纠纷先由负责人看", en="Disputes between neighbours go to the manager first"),
+    categories=("neighbour_dispute",),
+    role="manager",
+)
+
+
 class Pack(Row):
     """Everything a community offers."""
 
@@ -188,6 +222,7 @@ class Pack(Row):
     events: tuple[Event, ...] = Field(min_length=5)
     topics: tuple[Topic, ...] = Field(min_length=1)
     votes: tuple[Vote, ...] = Field(min_length=1)
+    routes: tuple[Route, ...] = (DISPUTES,)  # tried in this order
     wording: dict[str, dict[str, str]] = {}  # sentences said differently here: "hello.hello" = "…"
 
     @model_validator(mode="after")
