@@ -12,10 +12,12 @@ from bot.conversation.message import Choice, Reply
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from handlers.repairs import discreet, spoken
-from models.lifecycle import MOVES, OPEN, NotNow, Status, TooLate
-from models.reporting import add_to_ticket, in_time_to_reopen, move_ticket, rate_ticket, urge_ticket
+from models.escalating import urge_ticket
+from models.lifecycle import OPEN, Act, NotNow, OnlyOnce, Status, TooLate
+from models.moving import check_move, may_move, move_ticket
+from models.reporting import add_to_ticket, rate_ticket
 from models.resident import Role
-from models.ticket import Ticket, fetch_ticket, history_of, tickets_of
+from models.ticket import Ticket, TicketEvent, fetch_ticket, history_of, tickets_of
 
 
 @service("repair.mine", needs=Role.RESIDENT)
@@ -36,14 +38,15 @@ def show(talk: Talk) -> Reply:
         return talk.say("no_such") if named else talk.say("none", [("/repair", "menu.repair")])
     mine = ticket.resident_id == talk.resident.id
     description, place = (ticket.description, spoken(talk, ticket.place)) if mine else discreet(talk, ticket)
+    happenings = history_of(talk.db, talk.resident, ticket)
     lines = [
         talk.text(
             "history",
             at=e.at,
-            status={"key": f"repair.status_{e.status.name.lower()}"},
+            status=happened(e),
             note=e.text if mine or e.by_id != ticket.resident_id else "",
         ).rstrip()
-        for e in history_of(talk.db, ticket)
+        for e in happenings
     ]
     card = talk.text(
         "card",
@@ -57,7 +60,8 @@ def show(talk: Talk) -> Reply:
     )
     steps = _steps(talk, ticket) if mine else []
     choices = tuple(Choice(f"/repair.{s} ticket={ticket.number}", talk.text(f"do_{s}")) for s in steps)
-    return Reply(card, choices, image=ticket.photos[0] if mine and ticket.photos else None)
+    photos = [*ticket.photos[:1], *(photo for e in happenings for photo in e.photos)]
+    return Reply(card, choices, image=photos[-1] if mine and photos else None)
 
 
 @service("repair.add", needs=Role.RESIDENT)
@@ -67,7 +71,7 @@ def add(talk: Talk) -> Reply:
             raise NotNow
         photos = tuple(m for said in talk.said for m in said.media)
         words = talk.said[-1].text if photos else talk.words("add", least=1, enough=0)
-        add_to_ticket(talk.db, ticket, talk.resident, words, photos)
+        add_to_ticket(talk.db, talk.resident, ticket, words, photos)
         return talk.say("added", [(f"/repair.show ticket={ticket.number}", "do_show")])
 
     return _change(talk, change)
@@ -75,17 +79,16 @@ def add(talk: Talk) -> Reply:
 
 @service("repair.urge", needs=Role.RESIDENT)
 def urge(talk: Talk) -> Reply:
-    return _change(talk, lambda t: talk.say("urged" if urge_ticket(talk.db, t, talk.resident) else "urged_before"))
+    return _change(talk, lambda t: talk.say("urged" if urge_ticket(talk.db, talk.resident, t) else "urged_before"))
 
 
 @service("repair.withdraw", needs=Role.RESIDENT)
 def withdraw(talk: Talk) -> Reply:
     def change(ticket: Ticket) -> Reply:
-        if Status.WITHDRAWN not in MOVES[ticket.status]:
-            raise NotNow
+        check_move(talk.db, talk.resident, ticket, Status.WITHDRAWN)
         if not talk.yes("withdraw", number=ticket.number):
             return talk.say("kept", number=ticket.number)
-        move_ticket(talk.db, ticket, Status.WITHDRAWN, talk.resident)
+        move_ticket(talk.db, talk.resident, ticket, Status.WITHDRAWN)
         return talk.say("withdrawn", number=ticket.number)
 
     return _change(talk, change)
@@ -94,10 +97,9 @@ def withdraw(talk: Talk) -> Reply:
 @service("repair.rate", needs=Role.RESIDENT)
 def rate(talk: Talk) -> Reply:
     def change(ticket: Ticket) -> Reply:
-        if Status.CLOSED not in MOVES[ticket.status]:
-            raise NotNow
+        check_move(talk.db, talk.resident, ticket, Status.CLOSED)
         stars = int(talk.choose("stars", ("1", "2", "3", "4", "5"), volunteered=False))
-        rate_ticket(talk.db, ticket, talk.resident, stars, talk.optional("remark"))
+        rate_ticket(talk.db, talk.resident, ticket, stars, talk.optional("remark"))
         again = [(f"/repair.reopen ticket={ticket.number}", "do_reopen")] if stars < 3 else []
         return talk.say("rated", again)
 
@@ -107,11 +109,8 @@ def rate(talk: Talk) -> Reply:
 @service("repair.reopen", needs=Role.RESIDENT)
 def reopen(talk: Talk) -> Reply:
     def change(ticket: Ticket) -> Reply:
-        if Status.REOPENED not in MOVES[ticket.status]:
-            raise NotNow
-        if not in_time_to_reopen(talk.db, ticket):
-            raise TooLate
-        move_ticket(talk.db, ticket, Status.REOPENED, talk.resident, talk.words("reason", enough=0))
+        check_move(talk.db, talk.resident, ticket, Status.REOPENED)
+        move_ticket(talk.db, talk.resident, ticket, Status.REOPENED, talk.words("reason", enough=0))
         return talk.say("reopened", number=ticket.number, until=ticket.due_at)
 
     return _change(talk, change)
@@ -127,6 +126,8 @@ def _change(talk: Talk, change: Callable[[Ticket], Reply]) -> Reply:
         return talk.say("no_such")
     try:
         return change(ticket)
+    except OnlyOnce:
+        return talk.say("reopened_before", [("/repair", "menu.repair")], number=ticket.number)
     except TooLate:
         return talk.say("too_late", [("/repair", "menu.repair")])
     except NotNow:
@@ -142,10 +143,15 @@ def _which(talk: Talk) -> Ticket | None:
 
 
 def _steps(talk: Talk, ticket: Ticket) -> list[str]:
-    moves = {to for to in MOVES[ticket.status] if to is not Status.REOPENED or in_time_to_reopen(talk.db, ticket)}
     steps = ["add", "urge"] if ticket.status in OPEN else []
     named = {Status.WITHDRAWN: "withdraw", Status.CLOSED: "rate", Status.REOPENED: "reopen"}
-    return steps + [step for to, step in named.items() if to in moves]
+    return steps + [step for to, step in named.items() if may_move(talk.db, talk.resident, ticket, to)]
+
+
+def happened(event: TicketEvent) -> dict[str, str]:
+    """What a line of a history tells: where the report has come to, or what else was done."""
+    moved = event.act is Act.MOVED
+    return {"key": f"repair.status_{event.status.name.lower()}" if moved else f"repair.act_{event.act.name.lower()}"}
 
 
 def _label(talk: Talk, ticket: Ticket) -> str:

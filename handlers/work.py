@@ -17,12 +17,14 @@ from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from bot.conversation.texts import words
 from bot.understanding.words import exact
+from handlers.my_reports import happened
 from models.code import LIFETIME, issue_code
-from models.enquiry import answer_enquiry, fetch_enquiry, open_enquiries
-from models.household import find_household
-from models.lifecycle import MOVES, OPEN, NotNow, Status
+from models.enquiry import MEDIATION, Enquiry, answer_enquiry, fetch_enquiry, open_enquiries
+from models.handling import accept_ticket, ask_reporter, assign_ticket, finish_ticket
+from models.household import find_household, parts_of
+from models.lifecycle import NOBODYS, OPEN, NotNow, Status
+from models.moving import may_move, move_ticket
 from models.outbox import uncertain_pushes
-from models.reporting import assign_ticket, move_ticket
 from models.resident import Role, workers
 from models.ticket import Ticket, fetch_ticket, history_of, tickets_to_do
 
@@ -64,7 +66,10 @@ def uncertain(talk: Talk) -> Reply:
         return talk.say("all_certain")
     lines = [
         talk.text(
-            "uncertain_line", who=r.name or r.home or "—", phone=r.phone or "—", text=talk.texts(p.text_key, **p.facts)
+            "uncertain_line",
+            who=r.name or parts_of(r.home) or "—",
+            phone=r.phone or "—",
+            text=talk.texts(p.text_key, **p.facts),
         )
         for p, r in doubtful[:10]
     ]
@@ -77,8 +82,8 @@ def ticket(talk: Talk) -> Reply:
     if found is None:
         return talk.say("repair.no_such")
     lines = [
-        talk.text("repair.history", at=e.at, status={"key": f"repair.status_{e.status.name.lower()}"}, note=e.text)
-        for e in history_of(talk.db, found)
+        talk.text("repair.history", at=e.at, status=happened(e), note=e.text)
+        for e in history_of(talk.db, talk.resident, found)
     ]
     card = talk.text(
         "ticket",
@@ -91,45 +96,35 @@ def ticket(talk: Talk) -> Reply:
         until=talk.text("repair.until", at=found.due_at) if found.status in OPEN else "",
         history="\n".join(lines),
     )
-    steps = [step for step, to in STEPS.items() if to in MOVES[found.status]]
+    steps = [step for step, to in STEPS.items() if may_move(talk.db, talk.resident, found, to)]
     choices = tuple(Choice(f"/work.{s} ticket={found.number}", talk.text(f"do_{s}")) for s in steps)
     return Reply(card, choices, image=found.photos[0] if found.photos else None)
 
 
 @service("work.accept", needs=Role.WORKER)
 def accept(talk: Talk) -> Reply:
-    def take_on(t: Ticket) -> None:
-        move_ticket(talk.db, t, Status.ACCEPTED, talk.resident)
-        t.worker_id = t.worker_id or talk.resident.id
-
-    return _step(talk, "accept", take_on)
+    return _step(talk, "accept", lambda t: accept_ticket(talk.db, talk.resident, t))
 
 
 @service("work.start", needs=Role.WORKER)
 def start(talk: Talk) -> Reply:
-    return _step(talk, "start", lambda t: move_ticket(talk.db, t, Status.IN_PROGRESS, talk.resident))
+    return _step(talk, "start", lambda t: move_ticket(talk.db, talk.resident, t, Status.IN_PROGRESS))
 
 
 @service("work.ask", needs=Role.WORKER)
-def ask_reporter(talk: Talk) -> Reply:
-    def ask(t: Ticket) -> None:
-        move_ticket(talk.db, t, Status.AWAITING_REPORTER, talk.resident, talk.words("question", enough=0))
-
-    return _step(talk, "ask", ask)
+def ask_back(talk: Talk) -> Reply:
+    return _step(talk, "ask", lambda t: ask_reporter(talk.db, talk.resident, t, talk.words("question", enough=0)))
 
 
 @service("work.finish", needs=Role.WORKER)
 def finish(talk: Talk) -> Reply:
-    def done(t: Ticket) -> None:
-        move_ticket(talk.db, t, Status.RESOLVED, talk.resident, talk.words("outcome", enough=0))
-
-    return _step(talk, "finish", done)
+    return _step(talk, "finish", lambda t: finish_ticket(talk.db, talk.resident, t, talk.words("outcome", enough=0)))
 
 
 @service("work.called", needs=Role.WORKER)
 def called_back(talk: Talk) -> Reply:
     def called(t: Ticket) -> None:
-        move_ticket(talk.db, t, Status.CALLED_BACK, talk.resident, talk.optional("called"))
+        move_ticket(talk.db, talk.resident, t, Status.CALLED_BACK, talk.optional("called"))
 
     return _step(talk, "called", called)
 
@@ -140,9 +135,12 @@ def hand_over(talk: Talk) -> Reply:
 
     def hand(t: Ticket) -> None:
         rows = [
-            (key, w.name or f"{w.home or talk.text('home.role_worker')} {key[-4:]}") for key, w in colleagues.items()
+            (key, w.name or f"{talk.texts.show(parts_of(w.home)) or talk.text('home.role_worker')} {key[-4:]}")
+            for key, w in colleagues.items()
         ]
-        assign_ticket(talk.db, t, colleagues[talk.row("colleague", rows)], talk.resident)
+        colleague = colleagues[talk.row("colleague", rows)]
+        reason = "" if t.status in NOBODYS else talk.words("hand_reason", enough=0)
+        assign_ticket(talk.db, talk.resident, t, colleague, reason)
 
     return _step(talk, "hand", hand)
 
@@ -152,15 +150,15 @@ def questions(talk: Talk) -> Reply:
     waiting = open_enquiries(talk.db, talk.resident)
     if not waiting:
         return talk.say("no_questions")
-    lines = [talk.text("question_line", at=q.asked_at, text=q.text[:60]) for q in waiting[:10]]
-    choices = tuple(Choice(f"/work.answer question={q.id}", q.text[:20]) for q in waiting[:8])
+    lines = [talk.text("question_line", at=q.asked_at, text=_asked(talk, q, 60)) for q in waiting[:10]]
+    choices = tuple(Choice(f"/work.answer question={q.id}", _asked(talk, q, 20)) for q in waiting[:8])
     return Reply("\n".join([talk.text("questions"), *lines]), choices)
 
 
 @service("work.answer", needs=Role.WORKER)
 def answer(talk: Talk) -> Reply:
     waiting = open_enquiries(talk.db, talk.resident)
-    number = talk.which("question", lambda: [(str(q.id), q.text[:20]) for q in waiting], slot="which_question")
+    number = talk.which("question", lambda: [(str(q.id), _asked(talk, q, 20)) for q in waiting], slot="which_question")
     if number is None:
         return talk.say("no_questions")
     enquiry = fetch_enquiry(talk.db, talk.resident, number)
@@ -170,6 +168,14 @@ def answer(talk: Talk) -> Reply:
     return talk.say("answered")
 
 
+def _asked(talk: Talk, enquiry: Enquiry, most: int) -> str:
+    """A question in a list; a wish with its kind, and of what is told in confidence only that."""
+    if not enquiry.kind:
+        return enquiry.text[:most]
+    kind = talk.text(f"passing_on.kind_{enquiry.kind}")
+    return kind if enquiry.kind == MEDIATION else f"{kind} {enquiry.text[:most]}"
+
+
 @service("work.code", needs=Role.WORKER)
 def give_code(talk: Talk) -> Reply:
     """A binding code for a home, to be printed or read out."""
@@ -177,7 +183,7 @@ def give_code(talk: Talk) -> Reply:
     room = home if home.room else talk.room("whose_room", building=home.building)
     household = find_household(talk.db, home.building, home.unit or room.unit, room.room)
     code = issue_code(talk.db, talk.resident, household=household)
-    return talk.say("code", home=str(household), code=code, days=LIFETIME.days)
+    return talk.say("code", home=parts_of(str(household)), code=code, days=LIFETIME.days)
 
 
 def _step(talk: Talk, step: str, change: Callable[[Ticket], object]) -> Reply:
@@ -185,7 +191,7 @@ def _step(talk: Talk, step: str, change: Callable[[Ticket], object]) -> Reply:
     if found is None:
         return talk.say("repair.no_such")
     try:
-        if STEPS[step] not in MOVES[found.status]:  # said before anything is asked
+        if not may_move(talk.db, talk.resident, found, STEPS[step]):  # said before anything is asked
             raise NotNow
         change(found)
     except NotNow:

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, col, select
 
+from models.lifecycle import INTERNAL
 from models.resident import Resident, Role
 from models.store import InCommunity, moment, own_id, refers
+from models.ticket import Ticket, TicketEvent
 
 
 class Photo(InCommunity, table=True):
@@ -20,6 +22,10 @@ def keep_photo(db: Session, by: Resident, ref: str) -> None:
 
 
 def may_see(db: Session, ref: str, who: Resident) -> bool:
-    """The sender and the workers of the same community."""
+    """The sender, the workers of the same community, and a reporter what their ticket's history shows."""
     shots = db.exec(select(Photo).where(col(Photo.ref) == ref)).all()
-    return bool(shots) and (who.role >= Role.WORKER or any(shot.resident_id == who.id for shot in shots))
+    if not shots or who.role >= Role.WORKER or any(shot.resident_id == who.id for shot in shots):
+        return bool(shots)
+    told = select(TicketEvent.photos).join(Ticket, col(Ticket.id) == TicketEvent.ticket_id)
+    mine = told.where(Ticket.resident_id == who.id, col(TicketEvent.act).not_in(INTERNAL))
+    return any(ref in photos for photos in db.exec(mine))

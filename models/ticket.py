@@ -1,21 +1,36 @@
 """Reports of something broken or troublesome (工单): their tables, and how they are found."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import cos, hypot, radians
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Index, UniqueConstraint, bindparam
+from sqlalchemy import Index, UniqueConstraint, bindparam
 from sqlalchemy import select as core_select
 from sqlmodel import JSON, BigInteger, Column, Field, Session, col, select
 
-from models.lifecycle import OPEN, Status
+from models.audit import Audited
+from models.lifecycle import INTERNAL, OPEN, Act, Status
 from models.resident import Resident, Role
 from models.store import AppendOnly, InCommunity, among, checked, moment, ours, own_id, refers, table_of
 
+COUNTER = "counter"  # said to a worker, at the desk or over the telephone
 NEARBY = 250  # metres within which two reports of one kind may be the same thing
 
 
-class Ticket(InCommunity, table=True):
+class Ticket(InCommunity, Audited, table=True):
+    audited: ClassVar = (
+        "category",
+        "emergency",
+        "status",
+        "worker_id",
+        "for_role",
+        "merged_into_id",
+        "due_at",
+        "urged_at",
+        "stars",
+    )
+
     id: int = own_id()
     number: int
     resident_id: int = refers("resident.id", index=True)
@@ -28,18 +43,38 @@ class Ticket(InCommunity, table=True):
     photos: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     contact: str = ""
     emergency: bool = False
+    channel: str = Field(default="", sa_column_kwargs={"server_default": ""})  # COUNTER, or "" for a chat
     status: Status = Field(default=Status.RECEIVED, sa_type=checked(Status, "status"))
-    worker_id: int | None = refers("resident.id", default=None, index=True)
+    parent_id: int | None = refers("ticket.id", default=None, index=True)  # what it was split from
+    merged_into_id: int | None = refers("ticket.id", default=None, index=True)
+    worker_id: int | None = refers("resident.id", default=None)
+    for_role: Role = Field(
+        default=Role.WORKER, sa_type=checked(Role, "for_role"), sa_column_kwargs={"server_default": "worker"}
+    )  # the least that sees to it, while it is nobody's
+    why: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")
+    )  # routed there: a text of ours and its facts
     opened_at: datetime
     due_at: datetime
+    clock_from: datetime  # since when its time runs, without a break
+    spent: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # seconds of its time used up before that
+    stopped_until: datetime | None = Field(default=None, index=True)  # its time stands still, and goes on then
     resolved_at: datetime | None = None
-    overdue_told_at: datetime | None = None
+    call_back_at: datetime | None = Field(default=None, index=True)  # the worker is reminded then
+    climbed: list[str] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )  # rungs of the LADDER, by what they do
+    climbs_at: datetime | None = Field(default=None, index=True)  # to the next one, if nothing happens
+    urges: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     urged_at: datetime | None = None
+    reopened: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     stars: int | None = None
 
     __table_args__ = (
         UniqueConstraint("community_id", "number"),
         Index("ix_ticket_community_id_status_category", "community_id", "status", "category"),
+        Index("ix_ticket_community_id_status_emergency_due_at", "community_id", "status", "emergency", "due_at"),
+        Index("ix_ticket_worker_id_status_due_at", "worker_id", "status", "due_at"),
         Index("ix_ticket_status_due_at", "status", "due_at"),
     )
 
@@ -54,7 +89,9 @@ class TicketEvent(AppendOnly, InCommunity, table=True):
     at: datetime
     by_id: int | None = Field(default=None, sa_type=BigInteger)  # None is the clock
     status: Status = Field(sa_type=checked(Status, "status"))  # where the ticket stands after this
+    act: Act = Field(default=Act.MOVED, sa_type=checked(Act, "act"), sa_column_kwargs={"server_default": "moved"})
     text: str = ""
+    photos: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
 
 
 class Follower(InCommunity, table=True):
@@ -87,14 +124,18 @@ def tickets_of(db: Session, resident: Resident) -> list[Ticket]:
 
 
 def tickets_to_do(db: Session, worker: Resident) -> list[Ticket]:
-    """Open tickets that are the worker's or nobody's, emergencies first, then by when they are due."""
-    hers = (col(Ticket.worker_id) == worker.id) | col(Ticket.worker_id).is_(None)
+    """Open tickets that are the worker's, or nobody's and theirs to do; emergencies first, then by when they are due."""
+    nobodys = col(Ticket.worker_id).is_(None) & col(Ticket.for_role).in_([r for r in Role if r <= worker.role])
+    hers = (col(Ticket.worker_id) == worker.id) | nobodys
     todo = select(Ticket).where(col(Ticket.status).in_(OPEN), hers)
     return list(db.exec(todo.order_by(col(Ticket.emergency).desc(), col(Ticket.due_at)).limit(50)))
 
 
-def history_of(db: Session, ticket: Ticket) -> list[TicketEvent]:
+def history_of(db: Session, reader: Resident, ticket: Ticket) -> list[TicketEvent]:
+    """What happened to a ticket, oldest first; a resident sees nothing that is for the workers alone."""
     lines = select(TicketEvent).where(TicketEvent.ticket_id == ticket.id)
+    if reader.role < Role.WORKER:
+        lines = lines.where(col(TicketEvent.act).not_in(INTERNAL))
     return list(db.exec(lines.order_by(col(TicketEvent.at), col(TicketEvent.id))))
 
 
@@ -133,21 +174,6 @@ def followers(db: Session, ticket: Ticket) -> list[int]:
     return list(db.exec(select(Follower.resident_id).where(Follower.ticket_id == ticket.id)))
 
 
-def tickets_overdue(db: Session) -> list[int]:
-    """The communities with open tickets past their time of which nobody has been told."""
-    late = select(Ticket.community_id).where(*_overdue(db)).distinct()
-    return list(db.exec(late))
-
-
-def overdue(db: Session) -> list[Ticket]:
-    late = select(Ticket).where(*_overdue(db)).order_by(col(Ticket.due_at)).limit(200)
-    return list(db.exec(late.with_for_update(skip_locked=True)))
-
-
-def _overdue(db: Session) -> tuple[ColumnElement[bool], ...]:
-    return col(Ticket.status).in_(OPEN), col(Ticket.due_at) < moment(db), col(Ticket.overdue_told_at).is_(None)
-
-
 def _close(ticket: Any, building: str, lat: float | None, lon: float | None) -> bool:
     if building and ticket.building == building:
         return True
@@ -163,9 +189,18 @@ def metres(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     return hypot(north, east)
 
 
-def write_down(db: Session, ticket: Ticket, by: Resident | None, text: str = "") -> TicketEvent:
-    """Add a line to the history; None as actor is the clock."""
+def write_down(
+    db: Session,
+    ticket: Ticket,
+    by: Resident | None,
+    text: str = "",
+    act: Act = Act.MOVED,
+    photos: Sequence[str] = (),
+) -> TicketEvent:
+    """Add a line to the history; None as actor is the clock, or somebody who is no resident."""
     actor = by.id if by else None
-    event = TicketEvent(ticket_id=ticket.id, at=moment(db), by_id=actor, status=ticket.status, text=text)
+    event = TicketEvent(
+        ticket_id=ticket.id, at=moment(db), by_id=actor, status=ticket.status, act=act, text=text, photos=list(photos)
+    )
     db.add(event)
     return event

@@ -8,13 +8,14 @@ from sqlmodel import Session
 
 from bot.conversation.desk import Desk
 from models.dialogue import park_left_alone, talks_left_alone
+from models.escalating import climb_due, remind_of_calls
+from models.moving import end_stops
 from models.notice import notices_due, see_to_notices
 from models.poll import close_due_polls, polls_due
 from models.proposal import lapse_due_proposals, proposals_due
-from models.reporting import tell_overdue
 from models.signup import lapse_due_offers, offers_due
 from models.store import reading, transaction
-from models.ticket import tickets_overdue
+from models.ticket_dues import CALLS, CLIMBS, STOPS
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ DEADLINES = (
     Deadline("topics lapsed", proposals_due, lapse_due_proposals),
     Deadline("waitlist offers lapsed", offers_due, lapse_due_offers),
     Deadline("talks parked", talks_left_alone, park_left_alone),
-    Deadline("reports overdue", tickets_overdue, tell_overdue),
+    Deadline("reports overdue", CLIMBS.communities, climb_due),
+    Deadline("reports waited for", STOPS.communities, end_stops),
+    Deadline("reports to call back about", CALLS.communities, remind_of_calls),
     Deadline("notices finished", notices_due, see_to_notices),
 )
 

@@ -18,24 +18,31 @@ from models.announcing import announce
 from models.ballot import Poll, PollState, Voter, fetch_poll_to_vote
 from models.code import Code, issue_code
 from models.dialogue import Dialogue, Heard
+from models.handling import accept_ticket, finish_ticket, pause_ticket
+from models.lifecycle import Act
 from models.mailbox import Letter
 from models.migrate import all_tables
 from models.outbox import Post, Push, push
 from models.poll import cast_vote, open_poll
 from models.proposal import Proposal, Stage, propose, second
+from models.reporting import open_ticket
 from models.resident import Role
 from models.signup import SignUp, SignUpState, cancel_signup, sign_up
 from models.store import connect, reading, table_of, transaction
-from models.ticket import Ticket, TicketEvent
+from models.ticket import TicketEvent
+from models.ticket_time import start_time
+from models.wechat_account import enter_account
+from models.wechat_late import WechatLate, keep_late
 from scheduler.clock import ticking
 from scheduler.deadlines import DEADLINES, meet_deadlines
-from scheduler.pruning import AT_ONCE, KEPT, LETTERS, prune
+from scheduler.pruning import AT_ONCE, KEPT, LETTERS, REDELIVERED, prune
 from tests.conftest import NOON, Chat, Clock, both_stores
 from tests.test_outbox import GENEROUS, Wire, outbox_of
 
 pytestmark = both_stores
 SLUGS = ("hongmei", "baoshi")
-KNOWN = {"votes closed", "topics lapsed", "waitlist offers lapsed", "talks parked", "reports overdue"}
+REPORTS = {"reports overdue", "reports waited for", "reports to call back about"}
+KNOWN = {"votes closed", "topics lapsed", "waitlist offers lapsed", "talks parked"} | REPORTS
 NOT_BY_TIME = {"notices finished"}  # due when the outbox is done with them: tests/test_notices.py
 EACH = 3  # matters of each kind in each community
 
@@ -57,18 +64,26 @@ class Quarter:
         self.talkers = [Chat(self.li.desk, f"talker {n}", slug).settle_in() for n in range(EACH)]
 
     def due_soon(self) -> None:
-        soon = NOON + timedelta(minutes=90)
         for n in range(EACH):
             self._vote(n)
             self._topic(n)
             self._offer(n)
+            self._reports(n)
         for talker in self.talkers:
             talker.says("报修", "照明")
-        for n in range(EACH):
-            self.li.says(f"9幢楼道的灯坏了，第{n}次", "跳过", "13812345678", "可以")
-        with self.li.store() as db:
-            for ticket in db.exec(select(Ticket)):
-                ticket.due_at = soon
+
+    def _reports(self, n: int) -> None:
+        """One late in ninety minutes, one resting until then, one to call back about."""
+        soon = NOON + timedelta(minutes=90)
+        with self.worker.store() as db:
+            by = self.worker.me(db)
+            late, resting, done = (open_ticket(db, self.li.me(db), "gas", f"第{n}次") for _ in range(3))
+            start_time(db, late, spent=timedelta(hours=2.5))
+            for ticket in (resting, done):
+                accept_ticket(db, by, ticket)
+            pause_ticket(db, by, resting, "等配件", soon)
+            finish_ticket(db, by, done, "换了阀门")
+            done.call_back_at = soon
 
     def _vote(self, n: int) -> None:
         with self.worker.store() as db:
@@ -118,13 +133,16 @@ class Quarter:
         assert all(s["parked"]["service"] == "repair" and s["service"] is None for s in parked)
         assert all(s["parked"]["answers"] == {"category": "lighting"} for s in parked)
         by_the_clock = [e for e in self.li.rows(TicketEvent) if e.by_id is None]
-        assert len(by_the_clock) == len({e.ticket_id for e in by_the_clock}) == EACH
+        assert len(by_the_clock) == len({e.ticket_id for e in by_the_clock}) == 3 * EACH
+        assert Counter(e.act for e in by_the_clock) == {Act.OVERDUE: EACH, Act.MOVED: EACH, Act.CALL_DUE: EACH}
         expected = {
             "meetings.closed": 2 * EACH,
             "meetings.lapsed": 2 * EACH,
             "events.lapsed": EACH,
             "events.offer": 2 * EACH,
             "work.overdue": EACH,
+            "work.goes_on": EACH,
+            "work.call_due": EACH,
         }
         assert {key: self.told()[key] for key in expected} == expected
 
@@ -322,6 +340,19 @@ def test_nobody_is_asked_for_a_code_that_still_works(attic: Chat, desk: Desk, cl
     clock.now += KEPT + LETTERS
     prune(desk)
     assert attic.rows(Code) == []
+
+
+def test_a_late_letter_nobody_takes_up_is_thrown_away(attic: Chat, desk: Desk, clock: Clock) -> None:
+    """Its account has been switched off: one that is run takes up its letters within seconds."""
+    with transaction(desk.engine, None) as db:
+        enter_account(db, "wx1111111111111111")
+        keep_late(db, "wx1111111111111111", "1", {}, clock())
+    clock.now += REDELIVERED
+    prune(desk)
+    assert [row.identity for row in attic.rows(WechatLate)] == ["1"]
+    clock.passes(seconds=1)
+    assert prune(desk) == 1
+    assert attic.rows(WechatLate) == []
 
 
 # -- the real clock

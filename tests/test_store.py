@@ -6,20 +6,21 @@ from collections.abc import Callable
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, Engine, inspect, text
+from sqlalchemy import BigInteger, Engine, MetaData, Table, inspect, text
 from sqlalchemy import Enum as EnumType
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel, select
 
 from models.community import Community, next_ticket_number
 from models.enquiry import Enquiry
 from models.household import Household, find_household
+from models.lifecycle import Act
 from models.migrate import configuration, migrate
 from models.outbox import Push
 from models.resident import Resident, Role, on_duty
 from models.shape import is_current, newest
-from models.store import WrongCommunity, reading, transaction
-from models.ticket import Ticket, TicketEvent
+from models.store import WrongCommunity, noted, reading, transaction
+from models.ticket import Follower, Ticket, TicketEvent
 from tests.conftest import NOON, Chat, both_stores
 
 pytestmark = both_stores
@@ -132,6 +133,46 @@ def test_down_and_up_again(engine: Engine) -> None:
     assert is_current(engine)
 
 
+def test_reports_of_an_older_store_are_kept_with_all_that_names_them(engine: Engine) -> None:
+    """0009 rebuilds their tables on SQLite, which must lose nobody's follower and no line of a history."""
+    migrate(engine, "base")
+    migrate(engine, "0008")
+    old = MetaData()
+    old.reflect(engine)
+    ticket = {"community_id": 1, "resident_id": 7, "category": "lighting", "description": "灯坏了", "place": ""}
+    ticket |= {"building": "5", "photos": [], "contact": "", "emergency": False, "opened_at": NOON, "due_at": NOON}
+    rows = {
+        "community": [{"id": 1, "slug": "hongmei", "content": {}, "version": 1, "tickets": 2}],
+        "resident": [_bare(old.tables["resident"], {"community_id": 1, "id": 7, "origin": "web:hongmei:li"})],
+        "ticket": [
+            ticket | {"id": 11, "number": 1, "status": "in_progress", "overdue_told_at": NOON, "urged_at": NOON},
+            ticket | {"id": 12, "number": 2, "status": "closed"},
+        ],
+        "ticket_event": [{"community_id": 1, "id": 21, "ticket_id": 11, "at": NOON, "status": "received", "text": "x"}],
+        "follower": [{"community_id": 1, "ticket_id": 11, "resident_id": 7, "at": NOON}],
+    }
+    with engine.begin() as connection:
+        for name, several in rows.items():
+            for row in several:
+                connection.execute(old.tables[name].insert(), row)
+    migrate(engine)
+    with reading(engine, 1) as db:
+        first, second = db.exec(select(Ticket).order_by(Ticket.number)).all()
+        assert (first.clock_from, first.climbed, first.climbs_at, first.urges) == (NOON, ["OVERDUE"], NOON, 1)
+        assert (second.climbed, second.climbs_at, second.for_role) == ([], None, Role.WORKER)
+        assert [(e.act, e.text, e.photos) for e in db.exec(select(TicketEvent))] == [(Act.MOVED, "x", [])]
+        assert [f.ticket_id for f in db.exec(select(Follower))] == [first.id]
+    with pytest.raises(IntegrityError), engine.begin() as connection:  # references are held to again
+        connection.execute(old.tables["follower"].insert(), rows["follower"][0] | {"ticket_id": 99})
+
+
+def _bare(table: Table, row: dict[str, object]) -> dict[str, object]:
+    """A row with something of the right kind in every column that must not be empty."""
+    kinds: dict[type, object] = {bool: False, int: 0, str: "zh", dict: {}}
+    needed = [c for c in table.c if not c.nullable and c.name not in row]
+    return row | {c.name: "guest" if c.name == "role" else kinds[c.type.python_type] for c in needed}
+
+
 def test_the_newest_shape_is_the_one_its_file_is_named_by(engine: Engine) -> None:
     assert newest() == ScriptDirectory.from_config(configuration()).get_current_head()
 
@@ -155,6 +196,25 @@ def test_the_store_checks_every_enum(engine: Engine) -> None:
 def test_times_come_back_in_utc(chat: Chat) -> None:
     chat.settle_in().says("5幢楼道的灯坏了，三天了", "跳过", "13812345678", "可以")
     assert chat.rows(Ticket)[0].opened_at == NOON
+
+
+def test_what_a_look_found_is_remembered_until_rows_of_its_kind_are_written(engine: Engine) -> None:
+    here, _ = ids(engine)
+    looks: list[int] = []
+
+    def look() -> list[int]:
+        looks.append(len(looks))
+        return looks
+
+    with transaction(engine, here) as db:
+        for _ in range(2):
+            assert noted(db, "households", look, Household)[-1] == 0
+        db.add(Resident(origin="web:hongmei:one"))
+        db.flush()
+        assert noted(db, "households", look, Household)[-1] == 0
+        db.add(Household(building="3", room="502"))
+        db.flush()
+        assert noted(db, "households", look, Household)[-1] == 1
 
 
 def test_names_of_rows_are_wide_enough(engine: Engine) -> None:

@@ -7,7 +7,8 @@ import pytest
 from sqlmodel import select
 
 from models.lifecycle import Status
-from models.reporting import move_ticket, open_ticket
+from models.moving import move_ticket
+from models.reporting import open_ticket
 from models.resident import Resident
 from models.store import transaction
 from models.ticket import Ticket
@@ -42,7 +43,7 @@ def move(house: House, to: Status, text: str = "") -> None:
         worker = db.exec(select(Resident).where(Resident.name == "", Resident.home == "")).all()
         ticket = db.exec(select(Ticket)).one()
         by = next(r for r in worker if r.role.name == "WORKER")
-        move_ticket(db, ticket, to, by, text)
+        move_ticket(db, by, ticket, to, text)
         earliest = db.info["earliest_push"]
     house.desk.wake(earliest)
 
