@@ -14,9 +14,9 @@ from models.card import Card
 from models.dialogue import Dialogue, Heard
 from models.enquiry import Enquiry
 from models.example import Example
-from models.household import Household
+from models.household import Household, wordings
 from models.joining import Joining, former_selves
-from models.lifecycle import OPEN
+from models.lifecycle import INTERNAL, OPEN
 from models.mailbox import Letter
 from models.masking import GONE, TELEPHONE
 from models.outbox import Push
@@ -137,6 +137,8 @@ def erase_resident(db: Session, resident: Resident) -> None:
     for kind in GOES:
         _remove(db, kind, table_of(kind).c.resident_id.in_(selves))
     _replace(db, TicketEvent, TicketEvent.by_id == resident.id, text="")
+    theirs = select(Ticket.id).where(Ticket.resident_id == resident.id)
+    _replace(db, TicketEvent, col(TicketEvent.ticket_id).in_(theirs) & col(TicketEvent.act).in_(INTERNAL), text="")
     _hide_from_workers(db, secret)
     for known_as in [resident, *former_selves(db, resident)]:
         known_as.origin = f"erased:{secrets.token_hex(16)}"  # the same address may come back as somebody new
@@ -151,7 +153,7 @@ def _secrets(db: Session, resident: Resident, tickets: list[Ticket]) -> list[str
     """
     found = [resident.name, resident.phone or "", resident.home, *(t.contact for t in tickets)]
     if resident.household_id is not None and (home := db.get(Household, resident.household_id)):
-        found += [f"{home.building}幢{home.unit}单元{home.room}{end}" for end in ("室", "")]
+        found += wordings(home)
     said = list(db.exec(select(TicketEvent.text).where(TicketEvent.by_id == resident.id)))
     for asked in db.exec(select(Enquiry.text).where(Enquiry.resident_id == resident.id)):
         said += [asked, asked[:60], asked[:20]]  # as lists and buttons show it

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import IntEnum
+from typing import ClassVar
 
 from sqlalchemy import Index, UniqueConstraint, bindparam
 from sqlmodel import Field, Session, col, select
 
+from models.audit import Audited
 from models.household import Household
 from models.store import InCommunity, among, checked, moment, noted, ours, own_id, refers, table_of
 
@@ -28,7 +30,9 @@ def at_least(role: Role) -> list[Role]:
     return [r for r in Role if r >= role]
 
 
-class Resident(InCommunity, table=True):
+class Resident(InCommunity, Audited, table=True):
+    audited: ClassVar = ("role", "verified", "erased_at")
+
     id: int = own_id()
     origin: str = Field(unique=True)  # the address first heard from, so that two first messages make one resident
     name: str = ""
@@ -69,7 +73,9 @@ _on_duty = (
 
 def on_duty(db: Session) -> list[int]:
     """The ids of everybody who works here: told of every report."""
-    found = noted(db, "on duty", lambda: db.connection().execute(_on_duty, {"ours": ours(db)}).scalars().all())
+    found = noted(
+        db, "on duty", lambda: db.connection().execute(_on_duty, {"ours": ours(db)}).scalars().all(), Resident
+    )
     return list(found)
 
 
@@ -78,6 +84,11 @@ def workers(db: Session) -> list[Resident]:
     return list(
         db.exec(select(Resident).where(col(Resident.role).in_(at_least(Role.WORKER))).order_by(col(Resident.id)))
     )
+
+
+def hold(db: Session, resident_id: int) -> None:
+    """Lock a resident's row until the transaction ends, as every turn of theirs does (docs/decisions/0009)."""
+    db.exec(select(Resident.id).where(Resident.id == resident_id).with_for_update(key_share=True))
 
 
 def lose_touch(db: Session, channel: str, account: str, user: str) -> None:

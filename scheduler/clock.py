@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot.conversation.desk import Desk
 from models.pace import prune_paces
 from models.store import transaction
+from models.visitor import forget_old_dangers
 from scheduler.claim import reclaim, reroute
 from scheduler.deadlines import meet_deadlines
 from scheduler.outbox import Outbox
@@ -26,7 +27,7 @@ async def ticking(desk: Desk, outbox: Outbox) -> AsyncIterator[None]:
     clock.add_job(outbox.tick, "interval", seconds=1)
     clock.add_job(_safely, "interval", seconds=2, args=[meet_deadlines, desk])
     clock.add_job(_safely, "interval", seconds=10, args=[_reclaim, desk])
-    clock.add_job(_safely, "interval", minutes=1, args=[_forget_paces, desk])
+    clock.add_job(_safely, "interval", minutes=1, args=[forget, desk])
     clock.add_job(_safely, "interval", hours=1, args=[_reroute, desk])
     clock.add_job(_safely, "interval", hours=1, args=[prune, desk])
     clock.add_job(_safely, "interval", hours=1, args=[prune_photos, desk])
@@ -58,6 +59,8 @@ def _reroute(desk: Desk) -> None:
         log.warning("%d pushes were stuck and look for another lane", stuck)
 
 
-def _forget_paces(desk: Desk) -> None:
+def forget(desk: Desk) -> None:
+    """What is of use for minutes only."""
     with transaction(desk.engine, None, desk.now()) as db:
         prune_paces(db, desk.now())
+        forget_old_dangers(db)

@@ -9,6 +9,7 @@ from bot.conversation.desk import Desk
 from models.alarm import Alarm
 from models.album import Album
 from models.code import Code
+from models.contractor import ContractorLink
 from models.dialogue import Dialogue, Heard
 from models.example import Example
 from models.login import LONGEST, Login, LoginKey
@@ -45,14 +46,15 @@ def prune(desk: Desk) -> int:
     """Delete old replies, talks laid aside, letters, settled pushes, dead codes …, a little at a time; returns how many."""
     now = desk.now()
     kinds = (Heard, Dialogue, Letter, Push, Code, Album, WechatLate, Example, Alarm, Login, LoginKey, LoginTry)
-    tables = (table_of(kind) for kind in kinds)
-    heard, dialogue, letter, push, code, album, late, example, alarm, login, key, tried = tables
+    tables = (table_of(kind) for kind in (*kinds, ContractorLink))
+    heard, dialogue, letter, push, code, album, late, example, alarm, login, key, tried, link = tables
     old = (
         (heard, heard.c.key, heard.c.at < now - KEPT),
         (dialogue, dialogue.c.resident_id, dialogue.c.touched_at < now - KEPT),
         (letter, letter.c.id, letter.c.at < now - LETTERS),
         (push, push.c.id, (push.c.settled_at < now - LETTERS) & push.c.state.notin_([Post.WAITING, Post.SENDING])),
         (code, code.c.id, code.c.expires_at < now - KEPT),
+        (link, link.c.id, link.c.expires_at < now - KEPT),
         (album, album.c.id, (album.c.at < now - REDELIVERED) & album.c.due_at.is_(None)),
         (late, late.c.identity, late.c.due_at < now - REDELIVERED),  # of an account that nobody runs any more
         (example, example.c.id, example.c.at < now - EXAMPLES),
