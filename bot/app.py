@@ -17,12 +17,14 @@ from bot.channels.mailroom import Mailroom
 from bot.channels.page import Pages, safe_headers
 from bot.channels.telegram.bots import known_bots
 from bot.channels.web import WebChat
-from bot.channels.wechat.accounts import known_accounts
+from bot.channels.wechat.accounts import enter_accounts
 from bot.channels.wechat.given import known_corp
+from bot.console.house import House
 from bot.content.snapshot import Communities
 from bot.conversation.desk import Desk
 from bot.conversation.worker import Worker
 from bot.settings import Settings
+from bot.understanding.interpreter import Interpreter
 from models.store import connect
 from scheduler.clock import ticking
 from scheduler.outbox import Outbox
@@ -41,7 +43,7 @@ DESK = web.AppKey("desk", Desk)
 def open_desk(settings: Settings) -> Desk:
     """The desk on its store, without channels or clock."""
     engine = connect(settings.database_url)
-    return Desk(engine, Communities(engine), media=settings.media_dir)
+    return Desk(engine, Communities(engine, settings.address), media=settings.media_dir)
 
 
 def tune() -> None:
@@ -55,10 +57,10 @@ def tune() -> None:
 def application(settings: Settings, *, clock: bool = True, chat: bool = True) -> web.Application:
     """The whole program; `clock` and `chat` say which parts run in this process."""
     desk = open_desk(settings)
-    worker, mailroom = Worker(desk), Mailroom(desk)
+    worker, mailroom = Worker(desk, interpreter(settings)), Mailroom(desk)
     secure = settings.address.startswith("https:")
     web_chat = WebChat(desk, worker, mailroom, secure)
-    files = Files(desk, settings.address, secure)
+    files, console = Files(desk, settings.address, secure), House(desk, secure)
     others: list[OpenChannel] = [
         *telegram_channels(desk, worker, settings),
         *wechat_channels(desk, worker, settings),
@@ -68,13 +70,14 @@ def application(settings: Settings, *, clock: bool = True, chat: bool = True) ->
     app[DESK] = desk
     app.add_routes([web.get("/health", health)])
     if chat:
-        app.add_routes([*Pages(desk, secure).routes(), *files.routes(), *web_chat.routes()])
+        app.add_routes([*console.routes(), *Pages(desk, secure).routes(), *files.routes(), *web_chat.routes()])
         app.add_routes([route for other in others for route in other.routes()])
 
     async def living(_: web.Application) -> AsyncIterator[None]:
         tune()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(worker)
+            await stack.enter_async_context(console.open())
             for other in others:
                 await stack.enter_async_context(other.open(listening=chat))
             listening = asyncio.create_task(_keep_up(desk, mailroom))
@@ -87,8 +90,15 @@ def application(settings: Settings, *, clock: bool = True, chat: bool = True) ->
         desk.engine.dispose()
 
     app.cleanup_ctx.append(living)
-    app.on_shutdown.append(mailroom.close)
+    app.on_shutdown.extend([mailroom.close, console.watch.close])
     return app
+
+
+def interpreter(settings: Settings) -> Interpreter | None:
+    """Who is asked about sentences we are not sure of, if anybody."""
+    if not settings.interpreter_url:
+        return None
+    return Interpreter(settings.interpreter_url, settings.interpreter_model, settings.interpreter_key)
 
 
 def telegram_channels(desk: Desk, worker: Worker, settings: Settings) -> list["TelegramChannel"]:
@@ -103,11 +113,12 @@ def telegram_channels(desk: Desk, worker: Worker, settings: Settings) -> list["T
 
 def wechat_channels(desk: Desk, worker: Worker, settings: Settings) -> list["WechatChannel"]:
     """One channel a WeChat account; raises BadAccounts for a set-up that cannot be run."""
-    accounts = known_accounts(desk.engine, settings)
+    accounts = enter_accounts(desk.engine, settings)
     if not accounts:
         return []
     from bot.channels.wechat.channel import WechatChannel  # here: as above
 
+    log.info("WeChat: %s", "; ".join(f"{a.called} serves {', '.join(a.serves) or 'nobody'}" for a in accounts))
     return [WechatChannel(desk, worker, account, settings) for account in accounts]
 
 
@@ -118,6 +129,7 @@ def wecom_channels(desk: Desk, worker: Worker, settings: Settings) -> list["Weco
         return []
     from bot.channels.wecom.channel import WecomChannel  # here: as above
 
+    log.info("WeCom: the app %s of %s", corp.agent, corp.corpid)
     return [WecomChannel(desk, worker, corp, settings)]
 
 

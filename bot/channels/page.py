@@ -52,7 +52,7 @@ class Pages:
         ]
 
     async def home(self, request: web.Request) -> web.Response:
-        language = _language(request)
+        language = language_of(request)
         communities = [_described(c, language) for c in self._desk.communities.all()]
         return self._page("home.html", language, communities=communities)
 
@@ -60,7 +60,7 @@ class Pages:
         community = self._desk.communities.get(request.match_info["slug"])
         if community is None:
             raise web.HTTPNotFound
-        language = _language(request)
+        language = language_of(request)
         page = self._page("chat.html", language, **_described(community, language))
         guest = guest_of(request, community.slug, self._secure)
         return replace(guest, known=False).remembered(page)  # for another year
@@ -72,7 +72,7 @@ class Pages:
         return response
 
 
-def _language(request: web.Request) -> str:
+def language_of(request: web.Request) -> str:
     """Asked for by the address, remembered, or the browser's own."""
     for wanted in (request.query.get("lang"), request.cookies.get("language")):
         if wanted in LANGUAGES:

@@ -4,19 +4,24 @@ import argparse
 import errno
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import select
 
 from bot.app import application, open_desk
 from bot.commands import NOT_CURRENT, bring_up_to_date, make_room, no_answer
 from bot.content.load import load_pack, read_pack
 from bot.settings import Settings
+from models.login import issue_login_link
+from models.resident import Resident, Role
 from models.shape import is_current
-from models.store import connect
+from models.store import connect, transaction
 
+DEMO = "office:demo"
 PACKS = Path(__file__).parent.parent.parent / "communities"
 
 
@@ -39,6 +44,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> int:
         load_demo(settings)
     app = application(settings, clock=asked.without != "clock", chat=asked.only != "clock")
     print(f"邻里坊 {settings.address}", flush=True)
+    if asked.demo:
+        print(f"工作台 {settings.address}/console/enter/{demo_link(settings)}", flush=True)
     web.run_app(app, host=settings.host, port=settings.port, print=None, access_log=None)
     return 0
 
@@ -74,6 +81,20 @@ def _prepare(settings: Settings) -> bool:
     finally:
         engine.dispose()
     return True
+
+
+def demo_link(settings: Settings) -> str:
+    """The end of a link that lets whoever runs the demonstration into the console, once, as a worker made for it."""
+    desk = open_desk(settings)
+    community = desk.communities.all()[0]
+    with transaction(desk.engine, community.id) as db:
+        known = db.exec(select(Resident).where(Resident.origin == DEMO)).first()
+        who = known or Resident(origin=DEMO, name="演示社工", role=Role.MANAGER)
+        db.add(who)
+        db.flush()
+        token = issue_login_link(db, who, timedelta(hours=12))
+    desk.engine.dispose()
+    return token
 
 
 def load_demo(settings: Settings) -> None:
