@@ -24,17 +24,20 @@ from sqlalchemy import Engine, text
 from bot.__main__ import main
 from bot.commands import telegram_webhook
 from models.code import issue_code, looks_like_code
+from models.login import find_staff
 from models.outbox import Push
+from models.password import fits, password_of
 from models.resident import Resident
 from models.store import connect, reading, transaction
 from models.telegram_bot import TelegramBot, bots
-from models.wechat_account import WechatAccount, note_trouble, wechat_accounts
+from models.wechat_account import WechatAccount, enter_account, note_trouble, serve, wechat_accounts
+from models.workdays import is_known
 from tests.conftest import ROOT, Chat, named
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.wechat import FakeWechat
 from tests.ports import free_port
 
-COMMANDS = ("serve", "chat", "migrate", "community", "worker", "telegram", "wechat", "doctor", "understand")
+COMMANDS = ("serve", "chat", "migrate", "community", "worker", "audit", "telegram", "wechat", "doctor", "understand")
 HONGMEI, BAOSHI = ROOT / "communities/hongmei.toml", ROOT / "communities/baoshi.toml"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -282,7 +285,7 @@ def test_the_code_of_worker_makes_a_worker_in_chat(run: Run, furnished: None) ->
 
 def test_a_code_for_a_home_and_for_each_role(here: Run, furnished: None) -> None:
     home = code_of(here, "hongmei", "--home", "5-2-502")
-    assert "绑定好了：5-2-502" in here("chat", "hongmei", "--as", "a", said=f"{home}\n").stdout
+    assert "绑定好了：5幢2单元502" in here("chat", "hongmei", "--as", "a", said=f"{home}\n").stdout
     for role, named_as in (("volunteer", "志愿者"), ("manager", "社区负责人"), ("alliance", "联盟管理员")):
         code = code_of(here, "hongmei", "--role", role)
         assert named_as in here("chat", "hongmei", "--as", role, said=f"{code}\n").stdout
@@ -292,6 +295,22 @@ def test_a_code_of_one_community_is_none_in_another(here: Run, furnished: None) 
     code = code_of(here, "hongmei")
     assert "不对" in here("chat", "baoshi", "--as", "wang", said=f"{code}\n").stdout
     assert "社区工作人员" in here("chat", "hongmei", "--as", "wang", said=f"{code}\n").stdout
+
+
+def test_a_worker_with_a_password_is_in_no_chat(run: Run, here: Run, place: Path, furnished: None) -> None:
+    told = run("worker", "hongmei", "--role", "manager", "--name", "王敏", said="correct horse\n")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "/console/login/password" in told.stdout
+    (place / "secret").write_text("correct horse battery\n", "utf-8")
+    assert here("worker", "hongmei", "--name", "李红", "--password-file", str(place / "secret")).returncode == 0
+    weak = run("worker", "hongmei", "--name", "赵强", said="short\n")
+    assert (weak.returncode, weak.stderr) == (1, "a password has 10 to 200 characters\n")
+    engine = connect(f"sqlite:///{place}/store.db")
+    with reading(engine, None) as db:
+        found = {p.name: (p.role.name, password_of(db, p)) for p in find_staff(db, "王敏") + find_staff(db, "李红")}
+    engine.dispose()
+    assert {name: role for name, (role, _) in found.items()} == {"王敏": "MANAGER", "李红": "WORKER"}
+    assert [fits("correct horse", found["王敏"][1]), fits("correct horse battery", found["李红"][1])] == [True, True]
 
 
 def test_worker_says_what_it_cannot_use(here: Run, furnished: None) -> None:
@@ -307,7 +326,7 @@ def test_chat_holds_a_conversation(run: Run, furnished: None) -> None:
     assert told.returncode == 0, told.stderr
     for heard in (
         "您住几幢几单元几室",
-        "记下了：3-2-502",
+        "记下了：3幢2单元502室",
         "方便的话发张照片",
         "留个电话",
         "收到，工单 1 号",
@@ -338,6 +357,8 @@ def test_doctor_of_a_healthy_house(run: Run, furnished: None) -> None:
     assert "hongmei has no worker yet" in told.stdout
     assert "http://127.0.0.1:8080" in told.stdout
     assert "missing" not in told.stdout
+    soon = datetime.now(UTC).date() + timedelta(days=58)
+    assert (f"the working days of {soon.year} are not known yet" in told.stdout) is not is_known(soon)
     code = code_of(run, "hongmei")
     run("chat", "hongmei", "--as", "wang", said=f"{code}\n")
     assert "hongmei has no worker yet" not in run("doctor").stdout
@@ -351,10 +372,17 @@ def test_doctor_of_a_house_without_communities(here: Run) -> None:
 
 
 def test_doctor_of_a_store_that_is_old_or_away(here: Run, place: Path) -> None:
+    for away in (place / "no/such/folder/store.db", place / "store.db"):
+        told = here("doctor", database_url=f"sqlite:///{away}")
+        assert (told.returncode, "missing  no store yet: run `python -m bot migrate`\n" in told.stdout) == (1, True)
+        told = here("wechat", "list", database_url=f"sqlite:///{away}")
+        assert (told.returncode, told.stderr) == (1, "no store yet: run `python -m bot migrate`\n")
+        assert not away.exists()
+    (place / "store.db").touch()
     told = here("doctor")
     assert told.returncode == 1
     assert re.search(r"^missing +the store is not up to date: run `python -m bot migrate`$", told.stdout, re.M)
-    told = here("doctor", database_url=f"sqlite:///{place}/no/such/folder/store.db")
+    told = here("doctor", database_url=f"sqlite:///{place}")
     assert told.returncode == 1
     assert re.search(r"^missing +the store does not answer: sqlite", told.stdout, re.M)
     quiet(told)
@@ -461,6 +489,8 @@ def test_serve_demo_from_nothing(environment: dict[str, str], place: Path) -> No
     with serving(environment, place, "--demo") as (address, process):
         assert json.loads(fetch(f"{address}/health")) == {"status": "ok", "communities": 12}
         assert "红梅社区" in fetch(f"{address}/c/hongmei")
+        link = next(line for line in iter(process.stdout.readline, "") if "/console/enter/" in line)
+        assert "演示社工" in fetch(link.split()[1])
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0
@@ -919,7 +949,16 @@ async def test_an_account_is_added_by_its_secrets_which_are_sealed(bureau: Wecha
     for secret in (APP_SECRET, LETTER_TOKEN, AES_KEY):
         assert not [file for file in place.iterdir() if secret.encode() in file.read_bytes()]
     before = bureau.rows()[RED]
-    await bureau.adds(RED, "baoshi", kind="subscription", said=f"{APP_SECRET}\n")  # the rest stays as it was
+    again = await bureau.wechat("add", "baoshi", "--appid", RED, "--kind", "subscription", said=f"{APP_SECRET}\n")
+    assert "what stands at mp.weixin.qq.com stays as it is" in again.stdout  # for token and key stayed as they were
+    assert "enter at mp.weixin.qq.com" not in again.stdout
+    anew = await bureau.wechat(
+        "add", "baoshi", "--appid", RED, "--kind", "subscription", said=TYPED.replace("token", "t")
+    )
+    assert "enter at mp.weixin.qq.com" in anew.stdout
+    (place / "secret.key").unlink()
+    lost = await bureau.wechat("add", "baoshi", "--appid", RED, "--kind", "subscription", said=TYPED)
+    assert (lost.returncode, "enter at mp.weixin.qq.com" in lost.stdout) == (0, True), lost.stderr
     row = bureau.rows()[RED]
     assert (row.name, row.kind.name, row.serves) == ("红梅", "SUBSCRIPTION", ["baoshi", "hongmei"])
     assert row.sealed_secret != before.sealed_secret
@@ -936,7 +975,12 @@ async def test_token_and_key_are_made_where_none_are_given(bureau: WechatOffice)
     assert shown.stdout.endswith("WeChat lets us in\n")
     told = await bureau.wechat("check")
     assert (told.returncode, "--show" in told.stdout) == (1, True)
-    assert "LINLIFANG_PUBLIC_URL is not set" in told.stderr
+    assert "missing  LINLIFANG_PUBLIC_URL is not set" in told.stderr
+    odd = "LINLIFANG_PUBLIC_URL has port 8443: WeChat knows 80 and 443 only\n"
+    told = await bureau.wechat("check", public_url="https://linli.example:8443")
+    assert (told.returncode, told.stderr) == (1, f"missing  {odd}")
+    assert f"missing  {odd}" in (await bureau.does("doctor", public_url="https://linli.example:8443")).stdout
+    assert (await bureau.wechat("check", public_url="https://linli.example:443")).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -957,7 +1001,8 @@ async def test_an_account_that_cannot_be_added(
 ) -> None:
     done = await bureau.wechat("add", community, "--appid", appid, "--kind", "service", said=said)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(told)
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr
     assert bureau.rows() == {}
 
@@ -976,7 +1021,8 @@ async def test_wechat_is_switched_on_and_off(bureau: WechatOffice) -> None:
     await bureau.adds(RED, "hongmei")
     await bureau.adds(BLUE, "baoshi", kind="passive")
     taken = await bureau.wechat("on", "baoshi", "--account", RED)
-    assert (taken.returncode, taken.stderr) == (1, f"baoshi: served by {BLUE} already\n")
+    assert taken.returncode == 1
+    assert taken.stderr == f"baoshi: served by {BLUE} already: `python -m bot wechat off` frees it\n"
     off = await bureau.wechat("off", "baoshi")
     assert off.stdout.startswith(f"{BLUE} serves baoshi no more")
     assert (await bureau.wechat("off", "baoshi")).stderr == "WeChat is off for baoshi already\n"
@@ -984,7 +1030,7 @@ async def test_wechat_is_switched_on_and_off(bureau: WechatOffice) -> None:
     assert f"{RED}: hongmei; service; safe mode; secrets sealed in the store\n" in listed
     assert f"{BLUE}: serves nobody; passive; " in listed
     assert "off: baoshi\n" in listed
-    assert (await bureau.wechat("on", "baoshi", "--account", RED)).stdout == f"{RED} serves baoshi\n"
+    assert (await bureau.wechat("on", "baoshi", "--account", RED)).stdout.startswith(f"{RED} serves baoshi; ")
     assert (await bureau.wechat("remove", BLUE)).stdout.startswith(f"{BLUE} is forgotten here")
     assert {appid: row.serves for appid, row in bureau.rows().items()} == {RED: ["baoshi", "hongmei"]}
     for wrong in (("on", "baoshi", "--account", BLUE), ("on", "nowhere", "--account", RED), ("remove", BLUE)):
@@ -1006,6 +1052,9 @@ async def test_what_the_file_gives_is_changed_there(bureau: WechatOffice, place:
     )
     (place / "accounts.toml").chmod(0o600)
     given = {"wechat_accounts_file": "accounts.toml"}
+    for command in (("wechat", "check"), ("doctor",), ("wechat", "list")):
+        await bureau.does(*command, **given)
+        assert bureau.rows() == {}
     assert f"{RED}: hongmei; service; safe mode; secrets in the file\n" in (await bureau.wechat("list", **given)).stdout
     add = ("add", "baoshi", "--kind", "service", "--appid")
     for action in (("off", "hongmei"), ("on", "baoshi", "--account", RED), ("remove", RED), (*add, RED)):
@@ -1015,6 +1064,45 @@ async def test_what_the_file_gives_is_changed_there(bureau: WechatOffice, place:
     for command in (("wechat", "list"), ("doctor",)):
         done = await bureau.does(*command, **given)
         assert (done.returncode, "account number 1, key appid" in done.stdout + done.stderr) == (1, True), command
+
+
+def test_serve_says_which_accounts_it_runs_and_writes_them_down(
+    environment: dict[str, str], place: Path, furnished: None
+) -> None:
+    secrets = f"secret = '{APP_SECRET}'\ntoken = '{LETTER_TOKEN}'\naes_key = '{AES_KEY}'\n"
+    account = f"[[account]]\nappid = '{RED}'\nname = '红梅'\nkind = 'passive'\nserves = ['hongmei']\n{secrets}"
+    (place / "accounts.toml").write_text(account, "utf-8")
+    (place / "wecom").write_text(f"{APP_SECRET}\n{LETTER_TOKEN}\n{AES_KEY}\n")
+    away = {"LINLIFANG_WECHAT_API": "http://127.0.0.1:1", "LINLIFANG_WECOM_API": "http://127.0.0.1:1"}
+    wecom = {"LINLIFANG_WECOM_CORP": "ww1234567890abcdef", "LINLIFANG_WECOM_AGENT": "1000002"}
+    files = {"LINLIFANG_WECHAT_ACCOUNTS_FILE": "accounts.toml", "LINLIFANG_WECOM_SECRET_FILE": "wecom"}
+    with serving(environment | away | wecom | files, place) as (address, process):
+        fetch(f"{address}/health")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert f"WeChat: 红梅 ({RED}) serves hongmei\n" in errors
+    assert "WeCom: the app 1000002 of ww1234567890abcdef\n" in errors
+    assert APP_SECRET not in errors
+    store = connect(f"sqlite:///{place}/store.db")
+    with reading(store, None) as db:
+        assert [(row.appid, row.serves) for row in wechat_accounts(db)] == [(RED, ["hongmei"])]
+    store.dispose()
+
+
+async def test_an_account_that_no_file_gives_any_more_is_shown_and_forgotten(bureau: WechatOffice) -> None:
+    with transaction(bureau.store, None) as db:  # as `serve` leaves it
+        serve(db, enter_account(db, RED), ["hongmei"])
+    lost = f"{RED}: hongmei; has no secret here and no file gives it: "
+    assert lost in (await bureau.wechat("list")).stdout
+    assert f"missing  {RED} has no secret here and no file gives it: " in (await bureau.does("doctor")).stdout
+    refused = await bureau.wechat("add", "all", "--appid", BLUE, "--kind", "service", said=TYPED)
+    assert refused.stderr == f"hongmei: served by {RED} already: `python -m bot wechat off` frees it\n"
+    on = await bureau.wechat("on", "baoshi", "--account", RED)
+    assert (on.returncode, on.stderr.startswith(f"{RED} has no secret here")) == (1, True)
+    assert (await bureau.wechat("off", "hongmei")).returncode == 0
+    await bureau.adds(BLUE, "hongmei", "baoshi")
+    assert (await bureau.wechat("remove", RED)).returncode == 0
+    assert set(bureau.rows()) == {BLUE}
 
 
 async def test_the_menu_is_set_shown_and_deleted(bureau: WechatOffice) -> None:
@@ -1042,9 +1130,14 @@ async def test_templates_are_kept_once_they_are_right(bureau: WechatOffice, plac
     assert done.stdout.startswith(f"{RED} has templates: t1; ")
     assert bureau.rows()[RED].templates["reports"]["fields"] == {"thing1": "text"}
     assert "has no templates" not in (await bureau.does("doctor")).stdout
-    (place / "slip.toml").write_text("[reports]\nid = 't1'\nkind = 'often'\nfields = { thing1 = 'text' }\n")
+    good = "[reports]\nid = 't1'\nkind = 'template'\nfields = { thing1 = 'text' }\n"
+    (place / "slip.toml").write_text(good.replace("'template'", "'often'"))
+    (place / "about.toml").write_text(good + "about = ['tickets']\n")
+    (place / "id.toml").write_text(good.replace("t1", "the id of the template"))
     for file, told in (
         ("slip.toml", f"account {RED}, templates.reports.kind"),
+        ("about.toml", f"account {RED}, templates.reports.about.0: Input should be 'ticket', 'enquiry'"),
+        ("id.toml", f"account {RED}, templates.reports.id: copy the id that WeChat shows"),
         ("gone.toml", "gone.toml: No such file"),
     ):
         refused = await bureau.wechat("templates", RED, file)
@@ -1071,7 +1164,7 @@ async def test_doctor_goes_through_the_steps_of_wechat(bureau: WechatOffice, pla
     await bureau.adds(RED, "hongmei", kind="subscription")
     told = await bureau.does("doctor")
     assert told.returncode == 1
-    assert "missing  LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to" in told.stdout
+    assert "missing  LINLIFANG_PUBLIC_URL is not set: WeChat brings messages to an address" in told.stdout
     told = await bureau.does("doctor", public_url="https://linli.example")
     assert told.returncode == 0, told.stdout
     assert f"ok       {RED}: WeChat lets us in; it serves hongmei\n" in told.stdout

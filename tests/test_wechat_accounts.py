@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from bot.channels.wechat.accounts import Account, known_accounts
+from bot.channels.wechat.accounts import Account, enter_accounts, known_accounts, lost_accounts
 from bot.channels.wechat.given import BadAccounts, given_accounts, known_corp
 from bot.channels.wechat.rights import RIGHTS, WITHOUT, missing, remedy, rights
 from bot.seal import seal
@@ -173,6 +173,9 @@ def test_accounts_of_the_store_and_of_the_file(engine: Engine, settings: Setting
         table(name="红梅", templates={}).replace("templates = {}\n", "") + "[account.templates]\nnotice = 't1'\n",
     )
     first, second = known_accounts(engine, settings)
+    assert stored(engine) == {TWO: ["baoshi"]}
+    assert enter_accounts(engine, settings) == [first, second]
+    assert (first.given, second.given) == (True, False)
     assert (first.called, first.serves, first.path) == (f"红梅 ({ONE})", ("hongmei",), f"/wechat/{ONE}")
     assert first.templates == {"notice": "t1"}
     assert second.secret.get_secret_value() == SECRET
@@ -181,18 +184,23 @@ def test_accounts_of_the_store_and_of_the_file(engine: Engine, settings: Setting
     assert AES_KEY not in f"{first!r} {second}"
     assert stored(engine) == {ONE: ["hongmei"], TWO: ["baoshi"]}
     write(settings, table(serves=["*"]))
-    with pytest.raises(BadAccounts, match="baoshi is given to two WeChat accounts"):
-        known_accounts(engine, settings)
+    with pytest.raises(BadAccounts, match=r"baoshi is given to two WeChat accounts, .*: only one can serve it"):
+        enter_accounts(engine, settings)
     assert stored(engine) == {ONE: ["hongmei"], TWO: ["baoshi"]}
 
 
 @both_stores
 def test_an_account_that_is_given_no_more_keeps_nothing_from_another(engine: Engine, settings: Settings) -> None:
     write(settings, table())
-    known_accounts(engine, settings)
+    enter_accounts(engine, settings)
     write(settings, table(TWO, serves=["*"]))
-    assert [(a.appid, a.serves) for a in known_accounts(engine, settings)] == [(TWO, ("baoshi", "hongmei"))]
-    assert stored(engine)[ONE] == []
+    known = known_accounts(engine, settings)
+    assert [(a.appid, a.serves) for a in known] == [(TWO, ("baoshi", "hongmei"))]
+    assert stored(engine) == {ONE: ["hongmei"]}
+    with reading(engine, None) as db:
+        assert [row.appid for row in lost_accounts(db, known)] == [ONE]
+    enter_accounts(engine, settings)
+    assert stored(engine) == {ONE: [], TWO: ["baoshi", "hongmei"]}
 
 
 def test_a_community_that_is_not_there_is_named(engine: Engine, settings: Settings) -> None:
@@ -272,7 +280,8 @@ def test_each_kind_may_do_what_those_before_it_may() -> None:
     assert held(Kind.PASSIVE) == set()
     assert held(Kind.SUBSCRIPTION) == {"messages", "msgmenu", "menu", "media"}
     assert held(Kind.SERVICE) == set(WITHOUT)
-    assert [bool(remedy(kind)) for kind in Kind] == [True] * 3
+    told = zip(("服务号", "账号迁移", "no test account"), Kind, strict=True)
+    assert [words for words, kind in told if words not in remedy(kind)] == []
 
 
 def test_a_test_account_has_no_lines_to_tap() -> None:

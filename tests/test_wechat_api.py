@@ -325,7 +325,7 @@ async def test_the_operator_is_told_in_words_until_it_is_put_right(
     await api.delete_menu()
     assert (row(engine).trouble, row(engine).trouble_at) == ("", None)
     fake.fail(SEND, 48001)
-    with pytest.raises(OperatorNeeded, match=f"no right to {SEND}"):
+    with pytest.raises(OperatorNeeded, match="no right to 客服消息: "):
         await api.send_text("o", "您好")
     await api.delete_menu()  # another method going well proves nothing
     assert SEND in row(engine).trouble
@@ -425,6 +425,9 @@ async def test_a_poster_carries_its_scene(fake: FakeWechat, api: Api, engine: En
         drawn = await poster(api, scene)
         assert drawn.startswith(b"\x89PNG")
     assert list(fake.accounts[APPID].scenes.values()) == scenes
-    for nothing in ("nowhere", "work", "danger"):
-        with pytest.raises(NoSuchMatter, match="no service or place"):
+    for nothing in ("nowhere", "work", "danger", "me.delete"):
+        with pytest.raises(
+            NoSuchMatter, match=f"no service or place {nothing}; there are: repair, repair.mine,"
+        ) as told:
             scene_of(hongmei, nothing)
+        assert not {"thanks", "unsure", "events.decline"} & set(str(told.value).split(", "))

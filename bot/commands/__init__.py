@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a command that needs no store does not wait for what opens 
 
 ALL = "all"
 SEVERAL = f"hongmei, or hongmei,baoshi, or {ALL}"
+NO_STORE = "no store yet: run `python -m bot migrate`"
 NOT_CURRENT = "the store is not up to date: run `python -m bot migrate`"
 
 
@@ -70,6 +71,8 @@ def ready_desk(settings: "Settings") -> Iterator["Desk"]:
     from models.store import connect
 
     engine = connect(settings.database_url)
+    if not is_there(engine):
+        sys.exit(NO_STORE)
     try:
         if not is_current(engine):
             sys.exit(NOT_CURRENT)
@@ -87,6 +90,11 @@ def ready_desk(settings: "Settings") -> Iterator["Desk"]:
 def no_answer(engine: "Engine", failure: Exception) -> str:
     """What to say of a store that cannot be reached, without its password."""
     return f"the store does not answer: {engine.url.render_as_string(hide_password=True)}: {first_line(failure)}"
+
+
+def is_there(engine: "Engine") -> bool:
+    """Whether there is anything to open; a database server is asked by connecting."""
+    return engine.dialect.name != "sqlite" or Path(engine.url.database or "").exists()
 
 
 def first_line(failure: Exception) -> str:

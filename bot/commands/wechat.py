@@ -12,15 +12,17 @@ from typing import Any
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from bot.channels.wechat.accounts import Account, known_accounts, opened
+from bot.channels.wechat.accounts import Account, known_accounts, lost_accounts, opened
 from bot.channels.wechat.api import Api
-from bot.channels.wechat.given import EVERYWHERE, KINDS, given_accounts, slip
+from bot.channels.wechat.given import EVERYWHERE, KINDS, BadAccounts, given_accounts, slip
 from bot.channels.wechat.notices import read_templates
 from bot.commands import SEVERAL, Slip, carry_out, wanted, wechat_menu, wechat_page
 from bot.commands.wechat_api import ask
+from bot.commands.wechat_page import LOST
 from bot.conversation.desk import Desk
 from bot.seal import seal
 from bot.settings import Settings
+from models.serving import AlreadyServed
 from models.store import reading, transaction
 from models.wechat_account import (
     WechatAccount,
@@ -34,6 +36,8 @@ from models.wechat_account import (
 )
 
 GIVEN = "is given by LINLIFANG_WECHAT_ACCOUNTS_FILE: say there what it serves"
+SOON = "a running `serve` learns of it within seconds, its menu too; phones show that within five minutes"
+FREE = "`python -m bot wechat off` frees it"
 LETTERS = string.ascii_letters + string.digits
 PROMPTS = {
     "secret": "AppSecret (not shown): ",
@@ -43,6 +47,7 @@ PROMPTS = {
 NEXT = """\
 Next: (re)start `python -m bot serve`, then enter at mp.weixin.qq.com what `python -m bot wechat check --show` says:
 WeChat tries the address at once. `python -m bot doctor` checks each step."""
+AS_IT_WAS = "Next: (re)start `python -m bot serve`; what stands at mp.weixin.qq.com stays as it is."
 
 
 def describe(commands: Any) -> None:
@@ -88,9 +93,9 @@ def _add(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
     }
     with transaction(desk.engine, None) as db:
         row = add_account(db, account.appid, name=account.name, kind=account.kind, plain=account.plain, **sealed)
-        serve(db, row, slugs)
+        _switch_on(db, row, slugs)
     print(f"{account_name(row)} serves {', '.join(row.serves)}")
-    print(NEXT)
+    print(AS_IT_WAS if _as_it_was(account, before, settings) else NEXT)
     return 0
 
 
@@ -105,6 +110,24 @@ def _entered(asked: argparse.Namespace, before: WechatAccount | None, settings: 
     name = asked.name or (before.name if before else "")
     made = (SecretStr(typed["secret"]), SecretStr(token), SecretStr(aes_key))
     return Account(asked.appid, name, KINDS[asked.kind], (), *made, asked.plain, before.datum if before else "gcj02")
+
+
+def _as_it_was(account: Account, before: WechatAccount | None, settings: Settings) -> bool:
+    """Whether the settings page at WeChat needs nothing new."""
+    if before is None or not before.sealed_secret:
+        return False
+    try:
+        was = opened(before, settings)
+    except BadAccounts:  # the key was lost, and everything is entered anew
+        return False
+    return (was.token, was.aes_key, was.plain) == (account.token, account.aes_key, account.plain)
+
+
+def _switch_on(db: Session, row: WechatAccount, slugs: list[str]) -> None:
+    try:
+        serve(db, row, slugs)
+    except AlreadyServed as refusal:
+        raise Slip(f"{refusal}: {FREE}") from None
 
 
 def _typed(name: str) -> str:
@@ -126,19 +149,22 @@ def _check_free(slugs: list[str], settings: Settings) -> None:
             raise Slip(f"{', '.join(taken)}: account {given.appid} {GIVEN}")
 
 
-def _not_given(appid: str, settings: Settings) -> None:
-    if appid in {given.appid for given in given_accounts(settings)}:
-        raise Slip(f"{appid} {GIVEN}")
+def _not_given(name: str, settings: Settings) -> None:
+    if any(name in (given.appid, given.name) for given in given_accounts(settings)):
+        raise Slip(f"{name} {GIVEN}")
 
 
 def _list(_: argparse.Namespace, settings: Settings, desk: Desk) -> int:
     accounts = known_accounts(desk.engine, settings)
-    given = {g.appid for g in given_accounts(settings)}
+    with reading(desk.engine, None) as db:
+        lost = lost_accounts(db, accounts)
     for account in accounts:
-        kept = "secrets in the file" if account.appid in given else "secrets sealed in the store"
+        kept = "secrets in the file" if account.given else "secrets sealed in the store"
         mode = "plain mode" if account.plain else "safe mode"
         whom = ", ".join(account.serves) or "serves nobody"
         print(f"{account.called}: {whom}; {account.kind.name.lower()}; {mode}; {kept}")
+    for row in lost:
+        print(f"{account_name(row)}: {', '.join(row.serves) or 'serves nobody'}; {LOST.format(row.appid)}")
     served = {slug for account in accounts for slug in account.serves}
     if off := [c.slug for c in desk.communities.all() if c.slug not in served]:
         print(f"off: {', '.join(off)}")
@@ -150,8 +176,10 @@ def _on(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
     _check_free(slugs, settings)
     with transaction(desk.engine, None) as db:
         row = _ours(db, asked.account, settings)
-        serve(db, row, slugs)
-    print(f"{account_name(row)} serves {', '.join(slugs)}")
+        if not row.sealed_secret:
+            raise Slip(f"{account_name(row)} {LOST.format(row.appid)}")
+        _switch_on(db, row, slugs)
+    print(f"{account_name(row)} serves {', '.join(slugs)}; {SOON}")
     return 0
 
 
@@ -191,8 +219,8 @@ def _remove(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
 
 def _ours(db: Session, name: str, settings: Settings) -> WechatAccount:
     """An account of the store's, to be changed."""
+    _not_given(name, settings)
     row = account_called(db, name)
     if row is None:
         raise Slip(f"no account {name}; there are: {', '.join(map(account_name, wechat_accounts(db))) or 'none yet'}")
-    _not_given(row.appid, settings)
     return row

@@ -27,7 +27,7 @@ def ask(settings: Settings, store: Engine, account: Account, question: Callable[
 
     async def asked() -> T:
         async with ClientSession() as session:
-            return await question(Api(account, session, store, settings))
+            return await question(Api(account, session, store, settings, aloud=False))
 
     try:
         return asyncio.run(asked())

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from bot.channels import Refused, TryLater, Unreachable
-from bot.channels.wechat.accounts import Account, known_accounts
+from bot.channels.wechat.accounts import Account, known_accounts, lost_accounts
 from bot.channels.wechat.api import Api
 from bot.channels.wechat.given import BadAccounts, Corp, known_corp
 from bot.channels.wechat.notices import read_templates
@@ -16,44 +16,46 @@ from bot.channels.wechat.rights import WITHOUT, missing, remedy
 from bot.channels.wecom.api import Api as Wecom
 from bot.commands.checks import Line, kept, lanes
 from bot.commands.wechat_api import NoAnswer, ask
+from bot.commands.wechat_page import LOST, address_problem
 from bot.conversation.texts import civil
 from bot.logs import discreet
 from bot.settings import Settings
 from models.community import Community
 from models.store import reading
-from models.wechat_account import WechatAccount, account_name, wechat_accounts
+from models.wechat_account import WechatAccount, account_name
 
 UNSERVED = "which no account serves"
 
 
 def wechat_checks(engine: Engine, settings: Settings) -> Iterator[Line]:
     try:
-        accounts, corp = known_accounts(engine, settings), known_corp(settings)
+        corp = known_corp(settings)
     except BadAccounts as failure:
-        yield False, f"WeChat: {failure}"
-        return
+        yield False, f"{failure}"
+        corp = None
     with reading(engine, None) as db:
-        rows = {row.appid: row for row in wechat_accounts(db)}
         slugs = list(db.exec(select(Community.slug).order_by(col(Community.id))))
     if corp:
         yield from _wecom(corp, settings)
     yield from lanes(engine, "wecom", "WeCom", "and WeCom is off", slugs if corp else ())
-    if not rows:
+    try:
+        accounts = known_accounts(engine, settings)
+    except BadAccounts as failure:
+        yield False, f"WeChat: {failure}"
+        return
+    with reading(engine, None) as db:
+        lost = lost_accounts(db, accounts)
+    if not (accounts or lost):
         yield True, "WeChat is off (docs/wechat.md says how to switch it on)"
         yield from lanes(engine, "wechat", "WeChat", UNSERVED, ())
         return
     if settings.wechat_accounts_file:
         yield kept(settings.wechat_accounts_file)
-    if accounts and not settings.public_url:
-        yield False, "LINLIFANG_PUBLIC_URL is the address that WeChat brings messages to, on port 80 or 443"
+    if accounts and (problem := address_problem(settings.public_url)):
+        yield False, problem
     for account in accounts:
         yield from _account(engine, account, settings)
-    known = {account.appid for account in accounts}
-    yield from (
-        (False, f"{account_name(row)} has no secret here; {', '.join(row.serves)} cannot be reached by it")
-        for row in rows.values()
-        if row.appid not in known and row.serves
-    )
+    yield from ((False, f"{account_name(row)} {LOST.format(row.appid)}") for row in lost if row.serves)
     served = {slug for account in accounts for slug in account.serves}
     if off := [slug for slug in slugs if slug not in served]:
         yield True, f"WeChat is off for {', '.join(off)} (`python -m bot wechat on`)"
@@ -82,7 +84,7 @@ def _account(engine: Engine, account: Account, settings: Settings) -> Iterator[L
     except NoAnswer as failure:
         yield False, f"{account.called}: {failure}"
     with reading(engine, None) as db:  # only now: that WeChat lets us in may have put an end to it
-        row = db.get_one(WechatAccount, account.appid)
+        row = db.get(WechatAccount, account.appid) or WechatAccount(appid=account.appid)
     if row.trouble and row.trouble_at:
         yield False, f"{account.called}: at {civil(row.trouble_at, 'en')}: {row.trouble}"
     try:

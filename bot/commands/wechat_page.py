@@ -1,6 +1,7 @@
 """What the operator enters at mp.weixin.qq.com, and whether WeChat lets us in."""
 
 import argparse
+import re
 import sys
 from typing import Any
 
@@ -15,7 +16,8 @@ from bot.conversation.desk import Desk
 from bot.settings import Settings
 
 HIDDEN = "(`--show` prints it)"
-NO_ADDRESS = "LINLIFANG_PUBLIC_URL is not set: WeChat brings messages to an address on port 80 or 443"
+LOST = "has no secret here and no file gives it: give the file back, or `python -m bot wechat remove {}`"
+PORT = re.compile(r"https?://[^/]*?:(\w+)(/|$)")
 
 
 def describe(actions: Any) -> None:
@@ -47,10 +49,20 @@ def _check(asked: argparse.Namespace, settings: Settings, desk: Desk) -> int:
         except NoAnswer as failure:
             print(failure, file=sys.stderr)
             status = 1
-    if not settings.public_url:
-        print(NO_ADDRESS, file=sys.stderr)
+    if problem := address_problem(settings.public_url):
+        print(f"missing  {problem}", file=sys.stderr)
         status = 1
     return status
+
+
+def address_problem(public_url: str) -> str:
+    """Why WeChat can bring nothing to this address; "" if it can."""
+    if not public_url:
+        return "LINLIFANG_PUBLIC_URL is not set: WeChat brings messages to an address on port 80 or 443"
+    port = PORT.match(public_url)
+    if port and port[1] not in ("80", "443"):
+        return f"LINLIFANG_PUBLIC_URL has port {port[1]}: WeChat knows 80 and 443 only"
+    return ""
 
 
 def _entries(account: Account, settings: Settings, *, show: bool) -> list[tuple[str, str]]:

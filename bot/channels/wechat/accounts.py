@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from bot.channels.wechat.given import EVERYWHERE, KINDS, BadAccounts, Given, given_accounts
 from bot.channels.wechat.rights import Rights, rights
 from bot.seal import BadKey, unseal
 from bot.settings import Settings
 from models.community import Community
-from models.store import transaction
+from models.store import reading, transaction
 from models.wechat_account import Kind, WechatAccount, account_name, enter_account, wechat_accounts
 
 
@@ -31,6 +31,7 @@ class Account:
     plain: bool
     datum: str
     templates: dict[str, Any] = field(default_factory=dict, hash=False)
+    given: bool = False  # by a file, not by the store
 
     @property
     def rights(self) -> Rights:
@@ -53,23 +54,35 @@ class Account:
 
 
 def known_accounts(engine: Engine, settings: Settings) -> list[Account]:
-    """Every account with its secrets, and what it serves now; rows for given ones are made. Raises BadAccounts."""
-    given = {g.appid: g for g in given_accounts(settings)}
-    with transaction(engine, None) as db:
+    """Every account with its secrets, and what it serves now; writes nothing. Raises BadAccounts."""
+    given = given_accounts(settings)
+    with reading(engine, None) as db:
         slugs = list(db.exec(select(Community.slug).order_by(col(Community.id))))
-        shares = {appid: _shares(g, slugs, settings) for appid, g in given.items()}
-        rows = {row.appid: row for row in wechat_accounts(db)} | {appid: enter_account(db, appid) for appid in given}
-        for appid, g in given.items():
-            _take_over(rows[appid], g, shares[appid])
-        usable = [row for row in rows.values() if row.appid in given or row.sealed_secret]
-        served = _each_by_one(usable)
-        for row in rows.values():
-            if row not in usable:  # its secret is gone: it keeps no community that another serves now
-                row.serves = [slug for slug in row.serves if slug not in served]
-        db.add_all(rows.values())
-    made = [_account(rows[g.appid], g.secret, g.token, g.aes_key) for g in given.values()]
-    made += [opened(row, settings) for row in usable if row.appid not in given]
-    return sorted(made, key=lambda account: account.appid)
+        rows = wechat_accounts(db)
+    found = [_given(g, _shares(g, slugs, settings)) for g in given]
+    ours = [row for row in rows if row.sealed_secret and row.appid not in {g.appid for g in given}]
+    _check_each_by_one([*((a.called, a.serves) for a in found), *((account_name(row), row.serves) for row in ours)])
+    return sorted([*found, *(opened(row, settings) for row in ours)], key=lambda account: account.appid)
+
+
+def enter_accounts(engine: Engine, settings: Settings) -> list[Account]:
+    """The same, written down for whoever looks into the store, by the process that runs them. Raises BadAccounts."""
+    accounts = known_accounts(engine, settings)
+    served = {slug for account in accounts for slug in account.serves}
+    with transaction(engine, None) as db:
+        for account in accounts:
+            if account.given:
+                _take_over(enter_account(db, account.appid), account)
+        for row in lost_accounts(db, accounts):  # it keeps no community that another serves now
+            row.serves = [slug for slug in row.serves if slug not in served]
+            db.add(row)
+    return accounts
+
+
+def lost_accounts(db: Session, known: Iterable[Account]) -> list[WechatAccount]:
+    """Rows of accounts that a file gave once and gives no more: their secrets are nowhere."""
+    there = {account.appid for account in known}
+    return [row for row in wechat_accounts(db) if row.appid not in there]
 
 
 def opened(row: WechatAccount, settings: Settings) -> Account:
@@ -81,7 +94,8 @@ def opened(row: WechatAccount, settings: Settings) -> Account:
         )
     except BadKey as failure:
         raise BadAccounts(f"the secrets of {account_name(row)}: {failure}") from None
-    return _account(row, secret, token, aes_key)
+    whom, templates = tuple(row.serves), dict(row.templates)
+    return Account(row.appid, row.name, row.kind, whom, secret, token, aes_key, row.plain, row.datum, templates)
 
 
 def _shares(given: Given, slugs: Sequence[str], settings: Settings) -> list[str]:
@@ -93,23 +107,23 @@ def _shares(given: Given, slugs: Sequence[str], settings: Settings) -> list[str]
     return sorted(wanted)
 
 
-def _take_over(row: WechatAccount, given: Given, serves: list[str]) -> None:
+def _given(given: Given, serves: list[str]) -> Account:
+    secrets = (given.secret, given.token, given.aes_key)
+    whom, kind, templates = tuple(serves), KINDS[given.kind], given.templates
+    return Account(given.appid, given.name, kind, whom, *secrets, given.plain, given.datum, templates, given=True)
+
+
+def _take_over(row: WechatAccount, account: Account) -> None:
     """What the file says, for whoever looks into the store."""
-    row.name, row.kind, row.serves = given.name, KINDS[given.kind], serves
-    row.plain, row.datum, row.templates = given.plain, given.datum, given.templates
+    row.name, row.kind, row.serves = account.name, account.kind, list(account.serves)
+    row.plain, row.datum, row.templates = account.plain, account.datum, account.templates
 
 
-def _each_by_one(rows: Iterable[WechatAccount]) -> set[str]:
-    served: dict[str, WechatAccount] = {}
-    for row in rows:
-        for slug in row.serves:
+def _check_each_by_one(serving: Iterable[tuple[str, Iterable[str]]]) -> None:
+    served: dict[str, str] = {}
+    for name, slugs in serving:
+        for slug in slugs:
             if other := served.get(slug):
-                names = f"{account_name(other)} and {account_name(row)}"
-                raise BadAccounts(f"{slug} is given to two WeChat accounts, {names}: one can be")
-            served[slug] = row
-    return set(served)
-
-
-def _account(row: WechatAccount, secret: SecretStr, token: SecretStr, aes_key: SecretStr) -> Account:
-    serves, templates = tuple(row.serves), dict(row.templates)
-    return Account(row.appid, row.name, row.kind, serves, secret, token, aes_key, row.plain, row.datum, templates)
+                names = f"{other} and {name}"
+                raise BadAccounts(f"{slug} is given to two WeChat accounts, {names}: only one can serve it")
+            served[slug] = name

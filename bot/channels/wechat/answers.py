@@ -29,6 +29,16 @@ REMEDIES = {
     50001: "the account has no right to {what}: 设置与开发 → 接口权限",
     61024: "another platform runs this account: take its authorization away at 设置与开发 → 账号设置",
 }
+RIGHTS = {  # what a method needs, as the page 接口权限 calls it
+    "message/custom/send": "客服消息",
+    "menu/create": "自定义菜单",
+    "menu/delete": "自定义菜单",
+    "media/upload": "素材管理",
+    "message/template/send": "模板消息",
+    "message/subscribe/bizsend": "订阅通知",
+    "qrcode/create": "带参数二维码",
+    "sns/oauth2/access_token": "网页授权",
+}
 SENDER_IP = re.compile(r"invalid ip ([0-9a-fA-F.:]+)")
 
 
@@ -62,7 +72,7 @@ def trouble(answer: Mapping[str, Any], what: str, now: datetime) -> Exception | 
     if code in REMEDIES:
         found = SENDER_IP.search(said)
         ip = found[1] if found else "this machine's address"
-        return OperatorNeeded(REMEDIES[code].format(ip=ip, what=what))
+        return OperatorNeeded(REMEDIES[code].format(ip=ip, what=RIGHTS.get(what, what)))
     match code:
         case 45015 | 43004 | 43101:
             return NoWindow(why)

@@ -52,9 +52,17 @@ class Api:
     """Raises TryLater, Unreachable (NoWindow, QuotaSpent), Refused or Uncertain, each as sure as can be known."""
 
     def __init__(
-        self, account: Account, session: ClientSession, store: Engine, settings: Settings, now: Clock = present
+        self,
+        account: Account,
+        session: ClientSession,
+        store: Engine,
+        settings: Settings,
+        now: Clock = present,
+        *,
+        aloud: bool = True,
     ) -> None:
-        self._account, self._store, self._now = account, store, now
+        """Not `aloud` is for a caller who tells the operator of every failure: the log then does not say it too."""
+        self._account, self._store, self._now, self._aloud = account, store, now, aloud
         self._wire = Wire(session, settings.wechat_api)
         self._pictures = Wire(session, PICTURES if settings.wechat_api == WECHAT else settings.wechat_api)
         self._access = Access(account.appid, store, settings.secret_key_file, now, self._fetch_token)
@@ -193,7 +201,7 @@ class Api:
 
     def _note(self, what: str) -> None:
         """Each time, for another process may have taken it for over; said in the log but once."""
-        if what and what != self._noted:
+        if self._aloud and what and what != self._noted:
             log.error("%s: %s", self._account.called, what)
         self._noted = what
         with transaction(self._store, None, self._now()) as db:

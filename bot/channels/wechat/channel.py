@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -39,6 +39,7 @@ class WechatChannel:
     def __init__(self, desk: Desk, worker: Worker, account: Account, settings: Settings) -> None:
         self.account, self.followers = account, Followers(desk, account)
         self._desk, self._worker, self._settings = desk, worker, settings
+        self._served_anew = asyncio.Event()
 
     def accounts(self) -> Sequence[str]:
         return self.account.serves
@@ -110,7 +111,9 @@ class WechatChannel:
                 log.warning("%s is not ready: %s", self.account.called, failure)
             except Exception:
                 log.exception("%s is not ready; it will be tried again", self.account.called)
-            await asyncio.sleep(AGAIN)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._served_anew.wait(), AGAIN)
+            self._served_anew.clear()
 
     async def _tell_menu(self) -> None:
         served = [c for slug in self.account.serves if (c := self._desk.communities.get(slug))]
@@ -129,7 +132,7 @@ class WechatChannel:
             return db.get(WechatAccount, self.account.appid)
 
     async def _keep_up(self) -> None:
-        """Communities switched on or off count within seconds, in every process."""
+        """Communities switched on or off count within seconds, in every process; WeChat is then told of the menu."""
         while True:
             await asyncio.sleep(LOOK)
             try:
@@ -144,3 +147,4 @@ class WechatChannel:
         self.account = self.followers.account = self._login.account = account
         self.sending.serve(account)
         self.reception.serve(account)
+        self._served_anew.set()

@@ -6,7 +6,9 @@ In the account's settings, by any name, each with its fields as the page of the 
     id = "the template's id"
     kind = "template"           # or "long_term", "once" for 订阅通知
     about = ["ticket"]          # the matters it is for; left out: all
-    fields = { thing1 = "text", time2 = "time", thing3 = "community", phrase4 = "=处理中" }
+    fields = { thing1 = "text", time2 = "time", thing3 = "community", phrase4 = "=有进展" }
+
+`text` is the first sentence, `time` when it is sent.
 """
 
 import re
@@ -15,6 +17,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import field_validator as checks
 
 from bot.channels.wechat.given import BadAccounts
 from bot.conversation.message import Reply
@@ -26,15 +29,25 @@ ORDER = ("template", "long_term", "once")
 FIRST_SENTENCE = re.compile(r"[^\n。！？!?]+[。！？!?]?")
 
 
+Matter = Literal["ticket", "enquiry", "event", "poll", "proposal", "notice", "alarm"]
+
+
 class Template(BaseModel):
     """One template of the account, and which of our words fills which of its fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(min_length=1)
+    id: str
     kind: Literal["template", "long_term", "once"]
-    about: tuple[str, ...] = ()
+    about: tuple[Matter, ...] = ()
     fields: dict[str, Annotated[str, StringConstraints(pattern=r"^(text|community|time|=.+)$")]] = Field(min_length=1)
+
+    @checks("id")
+    @classmethod
+    def _is_an_id(cls, written: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", written):
+            raise ValueError("copy the id that WeChat shows at 模板消息 or 订阅通知")
+        return written
 
     def suits(self, about: str) -> bool:
         return not self.about or about.partition(":")[0] in self.about
@@ -56,7 +69,7 @@ def read_templates(whose: str, given: Mapping[str, Any]) -> list[Template]:
     except ValidationError as failure:
         problem = failure.errors(include_input=False)[0]
         raise BadAccounts(
-            f"account {whose}, templates.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            f"account {whose}, templates.{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
         ) from None
     return sorted(found, key=lambda t: (ORDER.index(t.kind), not t.about))
 

@@ -3,11 +3,14 @@
 import io
 
 from bot.channels.wechat.api import Api
+from bot.channels.wechat.menu import FIRST, SECOND, THIRD
 from bot.content.snapshot import Community
 from bot.conversation.service import SERVICES
-from models.resident import Role
 
 LONGEST = 64  # characters of a scene: developers.weixin.qq.com, 生成带参数二维码
+
+
+FURTHER = ("meetings.propose", "joining", "home", "help")  # beside what the menu has
 
 
 class NoSuchMatter(ValueError):
@@ -16,7 +19,7 @@ class NoSuchMatter(ValueError):
 
 def scene_of(community: Community, matter: str = "") -> str:
     """What the code carries: `hongmei`, `hongmei-events` or `hongmei-place-canteen`. Raises NoSuchMatter."""
-    offered = [name for name, s in SERVICES.items() if s.needs <= Role.RESIDENT and not s.first]
+    offered = [name for name in (*FIRST, *SECOND, *THIRD, *FURTHER) if name in SERVICES]
     offered += [f"place-{place.key}" for place in community.pack.places]
     exact = next((name for name in (matter, f"place-{matter}") if name in offered), "")
     if matter and not exact:

@@ -48,7 +48,7 @@ def remedy(kind: Kind) -> str:
     """What the operator applies for at mp.weixin.qq.com to get what is missing."""
     match kind:
         case Kind.PASSIVE:
-            return "have it verified (设置与开发 → 微信认证); all of it is for verified service accounts (服务号) alone"
+            return "have it verified (设置与开发 → 微信认证); all of it takes a verified service account (服务号)"
         case Kind.SUBSCRIPTION:
-            return "these are for verified service accounts: move the followers to one (账号迁移)"
-    return "use the account itself, a test account has no more"
+            return "these are for verified service accounts (服务号): move the followers to one (账号迁移)"
+    return "no test account (测试号) has them; a verified service account of your own does"
