@@ -24,6 +24,8 @@ from bot.conversation.service import SERVICES
 from bot.conversation.texts import words
 from bot.settings import PREFIX, Settings
 from tests.conftest import ROOT, Chat
+from tests.fakes.telegram_by_hand import TOKEN as BOT_TOKEN
+from tests.fakes.wechat_by_hand import AES_KEY, APPID, SECRET, TOKEN
 
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -154,6 +156,13 @@ def test_symptoms_of_wechat_are_what_the_program_says() -> None:
     program = "".join(read(path) for path in (ROOT / "bot").rglob("*.py"))
     assert len(shown) > 8
     assert not [symptom for symptom in shown if symptom not in program]
+
+
+def test_the_stand_ins_are_tried_with_what_they_print() -> None:
+    for page, given in (("wechat", (APPID, SECRET, TOKEN, AES_KEY)), ("telegram", (BOT_TOKEN,))):
+        tried = "".join(blocks(ROOT / f"docs/{page}.md", "sh"))
+        assert f"python -m tests.fakes.{page}" in tried
+        assert [name for name in given if name not in tried] == []
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=named)
