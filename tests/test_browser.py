@@ -1,8 +1,6 @@
 """A resident on a phone, in a real browser: reports a fault with a photo, votes, signs up and is reminded on the page."""
 
 import io
-import os
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from sqlmodel import select
 
 from bot.app import DESK, application
@@ -20,18 +18,13 @@ from models.event import Event
 from models.signup import SignUp
 from models.store import reading
 from models.ticket import Ticket
+from tests.chromium import NEEDED, chromium
 from tests.ports import free_port
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 REMINDED = "提醒您："
 PHONE, DESK_WIDTH, SMALLEST = (390, 844), (1280, 800), (320, 640)
 
-pytestmark = [
-    pytest.mark.slow,
-    # nobody has to install a browser to try the project; CI does, so there its absence is an error
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture
@@ -52,10 +45,8 @@ async def house(store_url: str, tmp_path: Path, port: int) -> AsyncIterator[web.
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

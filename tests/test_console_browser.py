@@ -1,23 +1,20 @@
 """A worker at the console in a real browser, on a phone and at a desk: in by a code, and there when it burns."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.app import DESK
 from models.resident import Role
+from tests.chromium import NEEDED, chromium
 from tests.conftest import Chat, Clock
 from tests.console_house import employ, number_of, served
 from tests.ports import free_port
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 PATIENCE = 15_000  # milliseconds
 TAP = 44  # pixels
@@ -28,11 +25,7 @@ SMALL = """() => [...document.querySelectorAll("a, button, summary, input:not([t
     .map(([html]) => html)""".replace("TAP", str(TAP))
 TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
-pytestmark = [
-    pytest.mark.slow,
-    # nobody has to install a browser to try the project; CI does, so there its absence is an error
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture
@@ -52,10 +45,8 @@ async def house(store_url: str, tmp_path: Path, clock: Clock, port: int) -> Asyn
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture(params=SIZES)
