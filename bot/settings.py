@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     secret_key_file: Path = Field(Path("var/secret.key"), description="What seals the tokens kept in the store")
     transcriber_url: str = Field("", pattern=rf"^$|{PAGE}", description="Turns voice messages into words")
     transcriber_key: SecretStr = Field(NOTHING, description="The transcriber's key")
+    interpreter_url: str = Field(
+        "", pattern=rf"^$|{PAGE}", description="A language model for sentences we are not sure of"
+    )
+    interpreter_model: str = Field("", description="Which model there")
+    interpreter_key: SecretStr = Field(NOTHING, description="The language model's key")
 
     @field_validator("database_url")
     @classmethod

@@ -92,7 +92,12 @@ def test_a_name_like_none_lists_them_all() -> None:
     + [("public_url", v) for v in ("linli.example", "ftp://linli.example", "https://linli.example/", "https://")]
     + [("telegram_api", v) for v in ("", "api.telegram.org", "https://api.telegram.org/")]
     + [("telegram_proxy", v) for v in ("127.0.0.1:1080", "ftp://127.0.0.1", "socks5://host/path")]
-    + [("telegram_local", "perhaps"), ("transcriber_url", "whisper"), ("telegram_tokens", "hongmei")]
+    + [
+        ("telegram_local", "perhaps"),
+        ("transcriber_url", "whisper"),
+        ("interpreter_url", "gpt"),
+        ("telegram_tokens", "hongmei"),
+    ]
     + [("log_level", v) for v in ("debug", "LOUD", "")]
     + [("database_url", v) for v in ("", "nonsense", "mysql://me@db/linli", "sqlite://", "sqlite:///:memory:")]
     + [("database_url", v) for v in ("postgresql://me@db:port/linli", "postgres://me@db/linli", "postgresql://db")],

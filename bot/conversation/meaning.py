@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from string import digits
 
 from bot.content.snapshot import Community
-from bot.conversation.message import Message
+from bot.conversation.message import Message, sense_of
 from bot.conversation.service import SERVICES
 from bot.conversation.texts import words
 from bot.conversation.wishes import opened, opened_by, opened_by_words
-from bot.understanding.sense import CHAT, EMERGENCY, QUESTIONS, SURE, Guess, understand
+from bot.understanding.sense import CHAT, EMERGENCY, QUESTIONS, SURE, Guess, Sense, understand
 from bot.understanding.words import exact, plain
 from models.dialogue import State
 
@@ -111,8 +111,8 @@ def named(text: str) -> Meant | None:
     return next((Meant(name, exact=True, telling=True) for name in looks), None)
 
 
-def meant(text: str, community: Community | None = None) -> Meant:
-    """The service these words open.
+def meant(text: str, community: Community | None = None, sense: Sense | None = None) -> Meant:
+    """The service these words open; `sense` is theirs where somebody else was asked.
 
     By their name; by what a community itself says of it, so that what is new there needs no training; else by what is
     surely understood of them. Danger comes before all but a name.
@@ -121,7 +121,15 @@ def meant(text: str, community: Community | None = None) -> Meant:
         return Meant(None)
     if name := named(text):
         return name
-    return (_known(text, community) if community and not alarming(text) else None) or _understood(text)
+    sense = sense or understand(text)
+    return (_known(text, sense, community) if community and not alarming(sense) else None) or _understood(text, sense)
+
+
+def in_doubt(said: Message, state: State, community: Community) -> bool:
+    """Whether we should have to ask back: nothing is open that the words may answer, and they open nothing themselves."""
+    if control(said) or (state.service and not SERVICES[state.service].fleeting):
+        return False
+    return tapped(said, state) == Tap(text=said.text) and meant(said.text, community).service is None
 
 
 def unsaid(message: Message) -> str:
@@ -131,11 +139,8 @@ def unsaid(message: Message) -> str:
     return PICTURED if message.media else PINNED if message.place else SILENT
 
 
-def alarming(text: str) -> bool:
+def alarming(sense: Sense) -> bool:
     """Whether somebody must be told of a danger at once: words and the model are two opinions."""
-    if not text:
-        return False
-    sense = understand(text)
     guesses = (Guess(sense.intent, sense.confidence), *sense.alternatives)
     likely = next((g.confidence for g in guesses if g.intent == EMERGENCY), 0.0)
     return sense.alarm or (bool(sense.danger) and likely >= NAMED)
@@ -145,11 +150,10 @@ def overheard(said: Message, state: State) -> bool:
     """Whether an answer in one's own words, just taken, tells of a danger that no word betrays."""
     own_words = len(said.text) >= SENTENCE and not said.text.isdigit() and not said.choice
     taken = state.service is None or said.text in state.answers.values()
-    return own_words and taken and alarming(said.text)
+    return own_words and taken and alarming(sense_of(said))
 
 
-def _known(text: str, community: Community) -> Meant | None:
-    sense = understand(text)
+def _known(text: str, sense: Sense, community: Community) -> Meant | None:
     deed = sense.confidence >= CERTAIN and sense.intent not in (*QUESTIONS, *CHAT)
     if deed and plain(text) not in community.names:
         return None
@@ -157,9 +161,8 @@ def _known(text: str, community: Community) -> Meant | None:
     return next((Meant(name, exact=True, telling=True) for name in names), None)
 
 
-def _understood(text: str) -> Meant:
-    sense = understand(text)
-    if alarming(text) or EMERGENCY in dict(sense.parts):
+def _understood(text: str, sense: Sense) -> Meant:
+    if alarming(sense) or EMERGENCY in dict(sense.parts):
         return Meant(DANGER)
     if sense.parts:
         (first, told), *others = ((opened_by(intent, part), part) for intent, part in sense.parts)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from bot.understanding.sense import Sense, understand
+
 Want = Literal["photo", "place", "phone"]
 
 
@@ -41,7 +43,13 @@ class Message:
     place: Place | None = None
     language: str = ""  # what the channel knows of the sender's, for a first message
     owed: bool = False  # the channel tells the replies itself, and the store remembers until it has
+    sense: Sense | None = None  # what the words mean, where somebody was asked before the turn
     sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def sense_of(*said: Message) -> Sense:
+    """What was understood of the first of these that has words: as it was told, else by ourselves."""
+    return next((m.sense or understand(m.text) for m in said if m.text), understand(""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Texts:
         return key in self.sentences
 
     def show(self, fact: Any) -> Any:
-        """A fact as a person reads it: times in civil time, words in this language, our own texts looked up."""
+        """A fact as a person reads it: times in civil time, homes and words in this language, our own texts looked up."""
         if isinstance(fact, datetime):
             return civil(fact, self.language)
         if isinstance(fact, date):
@@ -42,8 +42,15 @@ class Texts:
                 return civil(datetime.fromisoformat(fact["utc"]), self.language)
             if "key" in fact:
                 return self(fact["key"])
+            if "building" in fact:
+                return self._home(fact)
             return fact.get(self.language) or next(iter(fact.values()), "")
         return fact
+
+    def _home(self, home: Mapping[str, str]) -> str:
+        """3幢2单元502室; Building 3, Unit 2, Room 502."""
+        parts = [self(f"home.part_{name}", number=n) for name in ("building", "unit", "room") if (n := home[name])]
+        return ("" if self.language == "zh" else ", ").join(parts)
 
 
 def civil(at: datetime, language: str) -> str:

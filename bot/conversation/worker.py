@@ -3,12 +3,16 @@
 import asyncio
 import threading
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from bot.conversation.desk import Desk
 from bot.conversation.group import Outcome, answer
 from bot.conversation.message import Message, Reply
+from bot.conversation.second_opinion import SecondOpinion
+from bot.understanding.interpreter import Interpreter
+from bot.understanding.sense import understand
 
 MOST = 256  # turns of one commit: more only makes the first wait longer
 
@@ -23,8 +27,9 @@ class Waiting:
 class Worker:
     """Answers messages in the order they came, resident by resident; start and stop it with `async with`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, interpreter: Interpreter | None = None) -> None:
         self._desk = desk
+        self._opinion = SecondOpinion(desk, interpreter) if interpreter else None
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="turns", daemon=True)
 
@@ -40,10 +45,13 @@ class Worker:
     async def answer(self, community_id: int, message: Message) -> list[Reply]:
         """The replies, once they are committed; raises what made the turn fail, and then it is to be sent again."""
         reply: asyncio.Future[list[Reply]] = self._loop.create_future()
-        self._queue.put(Waiting(community_id, message, reply))
+        opinion = self._opinion
+        async with opinion.heard(community_id, message) if opinion else nullcontext(message) as heard:
+            self._queue.put(Waiting(community_id, heard, reply))
         return await reply
 
     def _work(self) -> None:
+        understand("")  # reads the model, a quarter of a second, before anybody waits for it
         open_ = True
         while open_:
             turns = [t for t in self._drain() if t is not None or (open_ := False)]
