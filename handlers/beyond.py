@@ -12,8 +12,11 @@ from bot.conversation.talk import Talk
 from bot.conversation.texts import words
 from bot.understanding.words import meaning
 
+SHORTEST = 2  # letters; of fewer nobody can say that they are no matter of ours
+
 
 @service("beyond", idle=True)
 def beyond(talk: Talk) -> Reply:
-    about = meaning(talk.heard(), words("beyond"))
-    return talk.say(about or "beyond", [("/person", "ask.to_person"), ("/menu", "talk.menu")])
+    told = talk.heard()
+    about = meaning(told, words("beyond")) or ("beyond" if sum(map(str.isalpha, told)) >= SHORTEST else "short")
+    return talk.say(about, [("/person", "ask.to_person"), ("/menu", "talk.menu")])

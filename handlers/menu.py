@@ -39,7 +39,7 @@ def menu(talk: Talk) -> Reply:
 
 @service("help", anywhere=True, hears=lambda text: exact(text, words("help")) is not None)
 def show_help(talk: Talk) -> Reply:
-    return talk.say("menu.help", [("/menu", "talk.menu"), ("/person", "menu.person")])
+    return talk.say("menu.how", [("/menu", "talk.menu"), ("/person", "menu.person")])
 
 
 @service("language", anywhere=True)

@@ -3,7 +3,7 @@
 居民：3幢楼道的灯坏了
 机器人：这件事要知道您住哪里……您住几幢几单元几室？
 居民：3幢2单元502
-机器人：记下了：3-2-502。……方便的话发张照片
+机器人：记下了：3幢2单元502室。……方便的话发张照片
 居民：跳过
 机器人：留个电话吧
 居民：13800000000
@@ -15,13 +15,13 @@
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 
 from bot.content.walking import locate
 from bot.conversation.choices import options
 from bot.conversation.meaning import alarming
-from bot.conversation.message import Choice, Message, Reply
+from bot.conversation.message import Choice, Message, Reply, sense_of
 from bot.conversation.question import SKIP, Pick, Unclear, Words
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
@@ -39,7 +39,8 @@ from models.ticket import Ticket, fetch_to_follow, followers, similar_tickets
 
 CATEGORIES = tuple(HOURS)
 NEW, SAME, REPORT = "new", "same", "report_issue"
-DANGERS = {"gas": "gas", "trapped": "elevator", "electric": "electricity", "crime": "security"}  # others: "other"
+DANGERS = {"gas": "gas", "trapped": "elevator", "electric": "electricity", "crime": "security"}
+DESPAIR = "despair"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Category(Pick):
     """The kind of trouble: a button, its name, or a sentence that is surely about one."""
 
     def find(self, said: Message) -> str | None:
-        sense = understand(said.text)
+        sense = sense_of(said)
         sure = bool(said.text) and sense.intent == REPORT and sense.confidence >= SURE
         return (sense.category or None) if sure else None
 
@@ -80,10 +81,11 @@ def _openers() -> list[str]:
 
 @service("repair", needs=Role.RESIDENT)
 def report(talk: Talk) -> Reply:
-    danger = alarming(talk.heard())
-    if danger:  # nobody in danger is asked what kind of report it is
-        kind = DANGERS.get(dangerous(talk.heard()) or "", "other")
-        talk.assume({"category": kind, "description": talk.heard(), "photo.0": SKIP})
+    danger = alarming(sense_of(*talk.said))
+    if danger and dangerous(talk.heard()) == DESPAIR:  # there is nothing to repair
+        return talk.say("despair", [("/person", "ask.to_person")])
+    if danger:
+        _assume(talk)
     category = talk.ask("category", Category(*options(talk.texts, "repair.category", CATEGORIES)))
     description = talk.ask("description", Details(enough=5))
     place = talk.place("place", known=talk.resident.home)
@@ -112,7 +114,7 @@ def report(talk: Talk) -> Reply:
         lon=spot[1] if spot else None,
         photos=tuple(photos),
         contact=contact,
-        emergency=alarming(description) or dangerous(description) is not None,
+        emergency=danger or alarming(understand(description)) or dangerous(description) is not None,
     )
     talk.resident.phone = talk.resident.phone or contact or None
     return talk.say(
@@ -120,13 +122,19 @@ def report(talk: Talk) -> Reply:
     )
 
 
+def _assume(talk: Talk) -> None:
+    """Nobody in danger is asked what kind of report it is."""
+    category = DANGERS.get(dangerous(talk.heard()) or "") or sense_of(*talk.said).category or "other"
+    talk.assume({"category": category, "description": talk.heard(), "photo.0": SKIP})
+
+
 def spoken(talk: Talk, place: str) -> str:
     """A place as the reader says it: 5幢1单元 is Building 5, Unit 1 in English."""
     home = home_in(place)
     if talk.texts.language == "zh" or re.sub(r"[\d幢单元室号楼栋A-Z]", "", place):
         return place
-    parts = {"building": home.building, "unit": home.unit, "room": home.room}
-    return ", ".join(talk.text(f"repair.place_{k}", number=v) for k, v in parts.items() if v) or place
+    shown: str = talk.texts.show(asdict(home))
+    return shown or place
 
 
 def discreet(talk: Talk, ticket: Ticket) -> tuple[str, str]:
@@ -168,7 +176,7 @@ def _join(talk: Talk, number: str) -> Reply:
     ticket = fetch_to_follow(talk.db, int(number))
     if ticket is None:
         return talk.say("no_such")
-    if not follow_ticket(talk.db, ticket, talk.resident):
+    if not follow_ticket(talk.db, talk.resident, ticket):
         return talk.say("already", number=number)
     seen = [(f"/repair.show ticket={number}", "do_show")]
     return talk.say("joined", seen, number=number, count=1 + len(followers(talk.db, ticket)))

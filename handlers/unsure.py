@@ -8,13 +8,13 @@
 
 from dataclasses import dataclass
 
-from bot.conversation.message import Choice, Message, Reply
-from bot.conversation.question import Pick
+from bot.conversation.message import Choice, Message, Reply, sense_of
+from bot.conversation.question import Pick, Unclear
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from bot.conversation.texts import words
 from bot.conversation.wishes import meant_by, opened_by
-from bot.understanding.sense import CHAT, EMERGENCY, LIKELY, Sense, understand
+from bot.understanding.sense import CHAT, EMERGENCY, LIKELY, Sense
 from bot.understanding.words import exact
 from handlers.ask import close_to, known, unknown
 from models.enquiry import keep_enquiry
@@ -28,17 +28,20 @@ ANSWER, NONE, OTHERWISE = "ask:", "none", "otherwise"
 
 @dataclass(frozen=True)
 class Likely(Pick):
-    """One of the likely wishes, a service by its name; anything else is a new message."""
+    """One of the likely wishes, a service by its name; anything else that says something is a new message."""
 
     def read(self, said: Message) -> str:
         if said.choice in [c.value for c in self.choices]:
             return said.choice
-        return exact(said.text, words("service")) or OTHERWISE
+        told = exact(said.text, words("yes_no"))
+        if told == "yes" or said.text.isdigit():  # to which of them?
+            raise Unclear
+        return NONE if told else exact(said.text, words("service")) or OTHERWISE
 
 
 @service("unsure", fleeting=True)
 def unsure(talk: Talk) -> Reply:
-    text, sense = talk.heard(), understand(talk.heard())
+    text, sense = talk.heard(), sense_of(*talk.said)
     if reply := known(talk, text):
         return reply
     if sense.intent == QUESTION and sense.confidence >= LIKELY:

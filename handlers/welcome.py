@@ -5,7 +5,7 @@
 居民：登记住址
 机器人：您住几幢几单元几室？
 居民：3幢2单元502
-机器人：记下了：3-2-502。
+机器人：记下了：3幢2单元502室。
 居民：谢谢
 机器人：不客气
 """
@@ -19,7 +19,7 @@ from bot.conversation.texts import words
 from bot.understanding.place import home_in
 from bot.understanding.words import plain
 from models.code import BadCode, looks_like_code, redeem_code
-from models.household import find_household
+from models.household import find_household, parts_of
 from models.resident import Role, declare_home
 
 STARTERS = [
@@ -77,9 +77,10 @@ def register(talk: Talk) -> Reply:
     room = home
     if not home.room:
         room = talk.room("room", building=home.building)
+        home = home if room.building in ("", home.building) else room  # they said it anew, and whole
     household = find_household(talk.db, home.building, home.unit or room.unit, room.room)
     declare_home(talk.resident, household)
-    return talk.say("done", [("/menu", "talk.menu")], home=str(household))
+    return talk.say("done", [("/menu", "talk.menu")], home=parts_of(str(household)))
 
 
 @service("home.code", hears=looks_like_code)
@@ -97,4 +98,4 @@ def redeem(talk: Talk, text: str) -> Reply:
     if code.role > Role.RESIDENT:
         role = talk.resident.role.name.lower()
         return talk.say("role", [("/work", "menu.work")], role={"key": f"home.role_{role}"})
-    return talk.say("bound", [("/menu", "talk.menu")], home=talk.resident.home)
+    return talk.say("bound", [("/menu", "talk.menu")], home=parts_of(talk.resident.home))

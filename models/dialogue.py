@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Index, bindparam, select, text
 from sqlmodel import JSON, Column, Field, Session
 
+from models.resident import Account
 from models.store import InCommunity, add_once, insert_once, moment, ours, refers, table_of
 
 PUSHED = 12  # choices of pushes that may still be answered by their words
@@ -67,12 +68,18 @@ class State:
     expires_at: datetime | None = None
 
     def end(self) -> None:
+        """Photos sent on a detour are for the matter it was made for."""
+        if self.parked.get("wanted"):
+            self.parked["said"] += [{**m, "text": ""} for m in self.said if m["media"]]
         self.service = self.asked = self.expires_at = None
         self.answers, self.given, self.said = {}, {}, []
 
     def park(self, *, wanted: bool = False) -> None:
-        """Lay the open talk aside; `wanted` means it goes on by itself when the next one ends."""
-        if self.service is not None:
+        """Lay the open talk aside; `wanted` means it goes on by itself when the next one ends.
+
+        One that has no answer yet takes no other's place.
+        """
+        if self.service is not None and (wanted or self.answers or not self.parked.get("answers")):
             self.parked = {
                 "service": self.service,
                 "answers": self.answers,
@@ -82,7 +89,7 @@ class State:
                 "wanted": wanted,
                 "offered": False,
             }
-            self.later = []
+            self.later, self.said = [], []
         self.end()
 
     def resume(self) -> None:
@@ -95,8 +102,15 @@ class State:
 
 _dialogues = table_of(Dialogue)
 _heard = table_of(Heard)
+_accounts = table_of(Account)
 _load = select(_dialogues.c.resident_id, _dialogues.c.state, _dialogues.c.expires_at).where(
     _dialogues.c.resident_id.in_(bindparam("ids", expanding=True))
+)
+_at = (
+    select(_dialogues.c.state, _dialogues.c.expires_at)
+    .join(_accounts, _accounts.c.resident_id == _dialogues.c.resident_id)
+    .where(*(_accounts.c[name] == bindparam(name) for name in ("channel", "account", "user")))
+    .where(_accounts.c.community_id == bindparam("ours"), _dialogues.c.community_id == bindparam("ours"))
 )
 _save = (
     _dialogues.update()
@@ -116,6 +130,13 @@ def load_dialogues(db: Session, resident_ids: list[int]) -> dict[int, State]:
         fresh = [_row(db, state) | {"resident_id": i, "community_id": ours(db)} for i, state in missing.items()]
         db.connection().execute(insert_once(Dialogue, db.get_bind().dialect.name), fresh)
     return found | missing
+
+
+def state_at(db: Session, channel: str, account: str, user: str) -> State:
+    """What is being talked about at an address just now: nobody is locked, nobody entered."""
+    wanted = {"channel": channel, "account": account, "user": user, "ours": ours(db)}
+    row = db.connection().execute(_at, wanted).one_or_none()
+    return State(**row.state, expires_at=row.expires_at) if row else State()
 
 
 def save_dialogues(db: Session, states: dict[int, State]) -> None:

@@ -130,12 +130,12 @@ def test_the_whole_life_of_a_report(at_home: Chat, neighbour: Neighbour, worker:
     assert "谢谢" in at_home.says("4", "师傅很快，就是声音大")
     assert ticket_of(at_home).stars == 4
     assert news(worker, 2) == ["1 号工单（照明）报修人那边：已评价。★★★★ 师傅很快，就是声音大"]
-    assert news(li, 5) == [moved.format("已评价", "")]
+    assert news(li, 5) == [followed.format("已评价", "")]
 
     assert "哪里没弄好" in at_home.say(tap="/repair.reopen ticket=1")
     assert "已经重新办理" in at_home.say("又不亮了，闪两下就灭")
     assert news(worker, 3) == ["1 号工单（照明）报修人那边：重新办理。又不亮了，闪两下就灭"]
-    assert news(li, 6) == [moved.format("重新办理", "")]
+    assert news(li, 6) == [followed.format("重新办理", "")]
     assert "1 号 照明" in worker.say("工作")
 
     worker.says("/work.accept ticket=1")
@@ -655,7 +655,7 @@ def test_a_report_entirely_in_english(chat: Chat, worker: Chat) -> None:
     assert "Fri 27 Nov 12:00" in heard
     assert chat.rows(Ticket)[0].building == "5"
     worker.says("/work.accept ticket=1")
-    assert news(chat) == ["Report no. 1 that you follow (Lighting): accepted. "]
+    assert news(chat) == ["Your report no. 1 (Lighting): accepted. "]
     heard = chat.say("my reports")
     assert "No. 1 Lighting: accepted" in heard
     card = chat.say(tap="/repair.show ticket=1")

@@ -37,7 +37,9 @@ class TestUnseenSentences:
     def test_what_is_none_of_ours(self) -> None:
         said = [e for e in HELD_OUT if understand(e.text).intent == "out_of_scope"]
         assert share("out_of_scope" in (e.intent, *e.also) for e in said) >= 0.8
-        assert share(understand(e.text).intent == "out_of_scope" for e in HELD_OUT if e.intent == "out_of_scope") >= 0.85
+        assert (
+            share(understand(e.text).intent == "out_of_scope" for e in HELD_OUT if e.intent == "out_of_scope") >= 0.85
+        )
 
     def test_alarms(self) -> None:
         rung = [e for e in HELD_OUT if understand(e.text).alarm]
@@ -153,7 +155,9 @@ def test_what_it_is_about() -> None:
     assert (sense.home.building, sense.home.unit, sense.home.room) == ("3", "2", "502")
 
 
-@pytest.mark.parametrize("text", ["B2车库的灯坏了", "3号门的道闸坏了", "14楼的走廊没灯", "7-8点有人装修，太吵", "2号线怎么走"])
+@pytest.mark.parametrize(
+    "text", ["B2车库的灯坏了", "3号门的道闸坏了", "14楼的走廊没灯", "7-8点有人装修，太吵", "2号线怎么走"]
+)
 def test_what_is_no_address(text: str) -> None:
     assert understand(text).home == Home()
 

@@ -17,8 +17,10 @@ from bot.understanding.sense import CHAT, LIKELY, SURE, understand
 from models.dialogue import Dialogue
 from models.enquiry import Enquiry
 from models.example import Example, keep_example, mark_reviewed, unreviewed
+from models.outbox import Push
 from models.privacy import erase_resident
 from models.resident import Resident, Role
+from models.signup import SignUp
 from models.ticket import Ticket
 from scheduler.pruning import EXAMPLES, prune
 from tests.conftest import Chat, Clock, both_stores
@@ -42,7 +44,7 @@ WISHES = {  # by intent: what is said, and what the service it opens says
     "book_venue": [("想借活动室给孩子过生日", "看过时间就回您"), ("I would like to book the meeting room", "Noted")],
     "volunteer": [("我想周末去做志愿者", "谢谢您的心意"), ("I would like to volunteer at weekends", "Thank you")],
     "mutual_aid": [("谁家有梯子借我用一下", "帮您问问邻居")],
-    "mediation": [("和楼上邻居吵了好几次，想请人来调解", "只有调解员看得到")],
+    "mediation": [("和楼上邻居吵了好几次，想请人来调解", "只给办调解的人看")],
     "complaint_praise": [("保安小李特别热心，想表扬他", "如实转给社区")],
     "contact_worker": [
         ("我想跟社区的人说话", "已经告诉社区工作人员"),
@@ -155,10 +157,25 @@ def test_what_workers_do_is_kept_for_them_with_its_kind(at_home: Chat, wang: Cha
 
 
 def test_the_name_of_a_service_says_nothing_yet(at_home: Chat) -> None:
-    assert "只有调解员看得到" in at_home.say("请人调解")
+    assert "只给办调解的人看" in at_home.say("请人调解")
     assert at_home.rows(Enquiry) == []
     at_home.say("楼上半夜跳绳，说了也不听")
     assert [e.text for e in at_home.rows(Enquiry)] == ["楼上半夜跳绳，说了也不听"]
+
+
+def test_what_is_told_in_confidence_is_in_no_push(at_home: Chat, wang: Chat) -> None:
+    at_home.say("和楼上邻居吵了好几次，想请人来调解")
+    at_home.say("找人")
+    (wanted,) = [push for push in at_home.rows(Push) if push.text_key == "work.person_wanted"]
+    assert wanted.facts["text"] == "找人说"
+
+
+def test_a_question_that_is_a_quarrel_after_all_is_told_in_confidence(at_home: Chat, wang: Chat) -> None:
+    text = asked_which(at_home)
+    at_home.say("都不是")
+    at_home.says("请人调解", text)
+    assert [(e.kind, e.text) for e in at_home.rows(Enquiry)] == [("mediation", text)]
+    assert text not in wang.say("没答上的问题")
 
 
 def test_the_mediators_of_a_community_are_named(desk: object, neighbour: Neighbour) -> None:
@@ -198,6 +215,32 @@ def test_none_of_them_offers_a_person_and_keeps_the_words(at_home: Chat) -> None
     assert "找人说" in at_home.labels()
     assert [e.text for e in at_home.rows(Enquiry)] == [text]
     assert [e.chosen for e in at_home.rows(Example)] == [""]
+
+
+@pytest.mark.parametrize("text", ["好的", "9"])
+def test_what_chooses_none_of_them_is_asked_again(at_home: Chat, text: str) -> None:
+    asked_which(at_home)
+    assert "没看明白" in at_home.say(text)
+    assert "都不是" in at_home.labels()
+
+
+def test_a_plain_no_is_none_of_them(at_home: Chat) -> None:
+    text = asked_which(at_home)
+    assert "记下来" in at_home.say("不是")
+    assert [e.text for e in at_home.rows(Enquiry)] == [text]
+
+
+@pytest.mark.parametrize("text", ["在哪里", "字太小了", "能说话吗"])
+def test_what_is_offered_fits_on_a_button(at_home: Chat, text: str) -> None:
+    at_home.say(text)
+    assert at_home.labels()
+    assert max(map(len, at_home.labels())) < 20
+
+
+@pytest.mark.parametrize("text", ["？", "痛", "123", "😀"])
+def test_who_says_next_to_nothing_is_not_sent_away(at_home: Chat, text: str) -> None:
+    assert "您多说几个字" in at_home.say(text)
+    assert "找人说" in at_home.labels()
 
 
 def test_another_sentence_is_simply_heard(at_home: Chat) -> None:
@@ -301,7 +344,7 @@ def test_what_is_no_danger_now_pages_nobody(at_home: Chat, wang: Chat, text: str
 
 def test_a_word_of_danger_brings_the_advice_and_one_button_that_pages(at_home: Chat, wang: Chat) -> None:
     told = ("着火应该打什么电话", "想学一学着火了要怎么逃", "触电了应该怎么急救", "煤气泄漏怎么处理，想学一学")
-    heard = at_home.say(next(text for text in told if dangerous(text) and not alarming(text)))
+    heard = at_home.say(next(text for text in told if dangerous(text) and not alarming(understand(text))))
     assert heard.startswith("⚠")
     assert alarms(wang) == 0
     assert "已经通知" in at_home.say(tap="现在就有危险")
@@ -312,6 +355,21 @@ def test_a_word_of_danger_brings_the_advice_and_one_button_that_pages(at_home: C
 def test_the_button_may_be_forged_and_still_only_pages(at_home: Chat, wang: Chat, kind: str) -> None:
     assert "已经通知" in at_home.say(tap=f"/danger.now kind={kind}")
     assert alarms(wang) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("老伴摔了一跤起不来", "120"),
+        ("我孙子不见了", "在哪里走散"),
+        ("my daughter is missing", "在哪里走散"),
+        ("I don't want to live any more", "12356"),
+    ],
+)
+def test_the_advice_is_for_this_danger(at_home: Chat, text: str, advice: str) -> None:
+    heard = at_home.say(text)
+    assert advice in heard
+    assert "扒门" not in heard
 
 
 def test_danger_without_a_word_of_it_is_heard_in_the_middle_of_a_talk(at_home: Chat, wang: Chat) -> None:
@@ -414,3 +472,85 @@ def test_what_is_reviewed_is_read_as_examples(at_home: Chat, tmp_path: object) -
     assert [(e.text, e.intent) for e in read_examples(path)] == [("那个灯", "report_issue"), ("灯 灯", "report_issue")]
     with at_home.store() as db:
         assert unreviewed(db) == []
+
+
+# found by using it
+
+
+def test_what_is_said_in_passing_is_no_yes(at_home: Chat) -> None:
+    at_home.say("删除我的信息")
+    for text in ("我要想一想", "我还要用的，你们会删哪些", "这样好不好我再问问"):
+        assert "真的要删除" in at_home.say(text)
+    at_home.says("取消", "3幢楼道的灯坏了，三天了", "跳过", "跳过")
+    for text in ("是5幢", "我要改一下地址", "要多久才能修好"):
+        assert "这样提交可以吗" in at_home.say(text)
+    assert at_home.rows(Ticket) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["好的，谢谢你", "可以的", "好好好", "行啊", "对的，快点来修", "嗯", "yes, please", "yes please"]
+)
+def test_a_plain_yes_is_one(at_home: Chat, text: str) -> None:
+    at_home.says("3幢楼道的灯坏了，三天了", "跳过", "跳过", text)
+    assert len(at_home.rows(Ticket)) == 1
+
+
+def test_a_draft_is_not_lost_to_a_talk_that_has_no_answer_yet(at_home: Chat) -> None:
+    at_home.says("3幢楼道的灯坏了，三天了", "我要投票", "我想报名活动", "取消")
+    assert "报事报修" in at_home.replies[-1].text
+    at_home.say(tap="接着说")
+    at_home.says("跳过", "跳过", "可以")
+    assert [t.description for t in at_home.rows(Ticket)] == ["3幢楼道的灯坏了，三天了"]
+
+
+def test_a_home_said_anew_is_the_one(chat: Chat) -> None:
+    chat.says("登记住址", "3幢")
+    chat.say("5幢1单元301")
+    assert [r.home for r in chat.rows(Resident)] == ["5-1-301"]
+
+
+def test_nothing_of_several_wishes_is_lost(at_home: Chat) -> None:
+    at_home.says("我住5幢2单元301。楼道灯坏了。我已经打过三次电话了没人理。食堂今天吃什么", "跳过", "跳过", "可以")
+    at_home.says("8幢楼下路灯坏了，还有9幢水管漏了，另外食堂几点开门", "跳过", "跳过", "可以")
+    first, second = at_home.rows(Ticket)
+    assert first.building == "5"
+    assert "三次电话" in first.description
+    assert "9幢水管漏了" in second.description
+
+
+@pytest.mark.parametrize("opening", [("跟老公吵架了",), ("我想报名活动", "3")])
+def test_a_warning_is_said_once(at_home: Chat, opening: tuple[str, ...]) -> None:
+    at_home.says(*opening)
+    at_home.say("他拿刀要砍我，厨房也着火了")
+    assert sum("⚠" in reply.text for reply in at_home.replies) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [("老头子倒在地上叫不应了", "打 120"), ("有人在电梯口摔倒", "打 120"), ("大肚子的人困在2单元电梯快半小时", "扒门")],
+)
+def test_the_advice_fits_where_no_word_tells(at_home: Chat, text: str, advice: str) -> None:
+    assert advice in at_home.say(text).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["不对，是5幢", "Cancel my court booking at 8 tonight", "晚上8点", "煤气表修好了请告诉我一声，等着烧饭"]
+)
+def test_a_number_of_something_else_is_no_head_count(at_home: Chat, text: str) -> None:
+    at_home.says("我想报名活动", "3", text)
+    at_home.say("取消")
+    assert at_home.rows(SignUp) == []
+
+
+@pytest.mark.parametrize("text", ["2", "两个", "就我们两个", "我和老伴，2位", "2 of us"])
+def test_a_head_count_is_one(at_home: Chat, text: str) -> None:
+    at_home.says("我想报名活动", "3", text)
+    assert [s.heads for s in at_home.rows(SignUp)] == [2]
+
+
+def test_nobody_in_despair_is_asked_for_a_photo_of_it(at_home: Chat) -> None:
+    at_home.say("我不想活了")
+    assert "12356" in at_home.replies[0].text
+    assert "师傅" not in "".join(reply.text for reply in at_home.replies)
+    assert ("/person", "找人说") in [(c.value, c.label) for c in at_home.replies[-1].choices]
+    assert at_home.rows(Ticket) == []

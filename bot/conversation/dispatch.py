@@ -10,7 +10,7 @@ from bot.content.snapshot import Community
 from bot.conversation.guard import Guard
 from bot.conversation.meaning import DANGER, FALLBACK, Meant, alarming, control, meant, named, overheard, tapped, unsaid
 from bot.conversation.menus import offer, unfinished
-from bot.conversation.message import Choice, Message, Reply
+from bot.conversation.message import Choice, Message, Reply, sense_of
 from bot.conversation.service import SERVICES, Service
 from bot.conversation.talk import Talk, Waiting
 from bot.conversation.texts import Texts
@@ -37,6 +37,7 @@ class Turn:
     message: Message
     now: datetime
     guard: Guard
+    warned: bool = False  # they were just told what to do in danger
 
     @property
     def texts(self) -> Texts:
@@ -49,8 +50,7 @@ class Turn:
         if len(self.message.text) > LONGEST:
             replies = [Reply(self.texts("talk.too_long", most=LONGEST)), *self._repeat()]
         else:
-            first = self._interjected()
-            replies = first + self._respond(warned=bool(first))
+            replies = [*self._interjected(), *self._respond()]
         gone = self.resident.erased_at is not None  # deleted, or joined with another of theirs
         return offer(self.state, replies if gone else [*replies, *unfinished(self.state, self.texts)])
 
@@ -58,11 +58,12 @@ class Turn:
         """What must be said before anything else, whatever is being talked about."""
         first = [s for s in SERVICES.values() if s.first and s.hears and s.hears(self.message.text)]
         replies = [self._run(s, self._talk(s, [self.message], aside=True)) for s in first]
-        if replies and not self.state.service and alarming(self.message.text):
+        if replies and not self.state.service and alarming(sense_of(self.message)):
             self.state.service = AFTER_ALARM
+        self.warned = bool(replies)
         return replies
 
-    def _respond(self, warned: bool = False) -> list[Reply]:
+    def _respond(self) -> list[Reply]:
         tap = tapped(self.message, self.state)
         if tap.stale:
             return [Reply(self.texts("talk.stale"), stale=True), *self._repeat()]
@@ -72,20 +73,20 @@ class Turn:
         if command := control(self.message):
             return self._control(command)
         if self.state.service is None:
-            return self._serve(meant(self.message.text, self.community), warned)
+            return self._serve(meant(self.message.text, self.community, self.message.sense))
         wish = named(self.message.text)
         if wish and wish.service and SERVICES[wish.service].anywhere:
             return self._aside(wish.service) or self._open(wish)
         said, replies = self.message, self._continue([self.message])
-        return [*self._told(DANGER, said), *replies] if not warned and overheard(said, self.state) else replies
+        return [*self._told(DANGER, said), *replies] if not self.warned and overheard(said, self.state) else replies
 
-    def _serve(self, wish: Meant, warned: bool = False) -> list[Reply]:
+    def _serve(self, wish: Meant) -> list[Reply]:
         """Open what was wished for; nothing is asked of somebody who was just told what to do in danger."""
         if wish.service is None:
-            return [] if warned else self._open(Meant(unsaid(self.message)))
+            return [] if self.warned else self._open(Meant(unsaid(self.message)))
         if SERVICES[wish.service].first:
-            told = self._told(wish.service, self.message)
-            self.state.service = AFTER_ALARM
+            told = [] if self.warned else self._told(wish.service, self.message)
+            self.state.service, self.warned = AFTER_ALARM, True
             return [*told, *self._continue([self.message])]
         return self._serve_all(wish) if wish.later else self._open(wish)
 
@@ -93,13 +94,13 @@ class Turn:
         """Of several wishes tell at once what can be told; of the others open the first, the rest comes after it."""
         replies, left = list[Reply](), list[tuple[str, str]]()
         for name, text in ((wish.service or FALLBACK, wish.told), *wish.later):
-            told = self._told(name, replace(self.message, text=text))
+            told = self._told(name, replace(self.message, text=text, sense=None))
             replies += told
             left += [] if told else [(name, text)]
         if not left:
             return [*replies, *self._repeat()]
         (name, text), *later = left
-        self.message = replace(self.message, text=text)
+        self.message = replace(self.message, text=text, sense=None)
         return [*replies, *self._open(Meant(name, later=tuple(later)))]
 
     def _next(self) -> list[Reply]:
@@ -107,7 +108,7 @@ class Turn:
         if self.state.service or not self.state.later:
             return []
         (name, text), *self.state.later = self.state.later
-        self.message = replace(self.message, text=text, choice="", media=(), place=None)
+        self.message = replace(self.message, text=text, sense=None, choice="", media=(), place=None)
         return [Reply(self.texts("talk.also", text=text)), *self._open(Meant(name))]
 
     def _control(self, command: str) -> list[Reply]:
@@ -192,13 +193,14 @@ class Turn:
         self.state.end()
         if talk.onward:
             name, self.message, given = talk.onward
-            return self._serve(Meant(name, given) if name else meant(self.message.text, self.community))
+            wish = Meant(name, given) if name else meant(self.message.text, self.community, self.message.sense)
+            return self._serve(wish)
         wanted = self._wanted()
         return [replace(reply, choices=()) if wanted else reply, *(wanted or self._next())]
 
     def _interrupts(self, service: Service) -> Meant | None:
         """What was said instead of an answer, if it is surely a wish for something else."""
-        wish = meant(self.message.text)
+        wish = meant(self.message.text, sense=self.message.sense)
         if wish.service in (None, service.name) or wish.confidence < INTERRUPTS:
             return None
         return None if SERVICES[wish.service or ""].idle and not wish.exact else wish
@@ -218,8 +220,8 @@ class Turn:
 
     def _aside(self, name: str) -> list[Reply]:
         """A question of the resident's own is answered if it needs none of ours, and the open one repeated."""
-        told = self._told(name, self.message)
-        return [*told, *self._repeat()] if told else []
+        told = [] if self.warned and SERVICES[name].first else self._told(name, self.message)
+        return [*told, *self._repeat()] if told or self.warned else []
 
     def _told(self, name: str, message: Message) -> list[Reply]:
         """What a service says to a message if it needs no answer of the resident's; else nothing."""

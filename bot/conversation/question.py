@@ -21,6 +21,13 @@ SKIP = "skip"
 AHEAD = timedelta(days=366)  # dates are told without their year
 HAN = r"(?<![零一二两三四五六七八九十百])[零一二两三四五六七八九十百]{1,6}"
 TELEPHONE = re.compile(r"(?:(?<!\d)|(?<=\+86)|(?<=\b86))(1[3-9]\d{9}|0\d{2,3}-?\d{7,8})(?!\d)")
+BARE = re.compile(
+    rf"\d{{1,6}}(?!\s*[\d幢栋楼点月日号:：])|{HAN}(?![零一二两三四五六七八九十百幢栋楼点月日号])"
+)  # of no house, no time
+BRIEF = 16  # characters; in a longer message a number without its unit may be anything
+CLAUSE = re.compile(r"[,，.。!！;；、\n]")
+MANNERS = re.compile(r"[呀啊吧了呢哦嘛啦哈的]+$| (?:please|thanks|thank you)$")
+AGAIN = re.compile(r"^(.{1,2}?)\1+$")  # 好好好
 
 
 class Unsaid(Exception):
@@ -58,7 +65,10 @@ class Question(ABC, Generic[T]):
 
 @dataclass(frozen=True)
 class Pick(Question[str]):
-    """One of a few; `words` are what betrays a value, `also` are values that may be taken without being shown."""
+    """One of a few; `words` are what betrays a value, `also` are values that may be taken without being shown.
+
+    What is never `volunteered` is taken only where it is said plainly: "我要想一想" has a word for yes and is none.
+    """
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     also: tuple[str, ...] = ()
@@ -70,13 +80,19 @@ class Pick(Question[str]):
     def read(self, said: Message) -> str:
         if said.choice in [*(c.value for c in self.choices), *self.also] and said.choice:
             return said.choice
-        if (told := exact(said.text, self.words)) or (told := meaning(said.text, self.words)):
+        if told := exact(said.text, self.words) or self._told(said.text):
             return told
         part = plain(said.text)
         named = [value for value, several in self.words.items() if len(part) > 1 and any(part in w for w in several)]
         if len(named) == 1:
             return named[0]
         raise Unclear
+
+    def _told(self, text: str) -> str | None:
+        if self.volunteered:
+            return meaning(text, self.words)
+        first = CLAUSE.split(plain(text))[0].strip()
+        return exact(AGAIN.sub(r"\1", MANNERS.sub("", first)), self.words) or exact(first, self.words)
 
 
 @dataclass(frozen=True)
@@ -165,8 +181,8 @@ class Number(Question[int]):
 
     def read(self, said: Message) -> int:
         told = said.choice or said.text
-        match = re.search(rf"\d{{1,6}}|{HAN}", told)
-        number = self._within(match.group()) if match else None
+        match = BARE.search(told) if len(told) <= BRIEF else None
+        number = self._within(match.group()) if match else self.find(said)
         if number is None:
             raise Unclear("talk.no_number", least=self.least, most=self.most)
         return number

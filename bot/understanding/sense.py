@@ -27,7 +27,8 @@ FIRST = (EMERGENCY, "report_issue")
 QUESTIONS = ("ask_service", "find_place_nearby", "canteen_menu", "list_events", "poll_result", "help")
 CHAT = ("smalltalk", "out_of_scope")
 PARTS = re.compile(
-    r"[。！？!?;；\n]+|[,，、\s]*(?:另外|还有就是|还有|顺便|顺带|再问一下|再问问|对了|同时也?|(?<!不)并且|然后再?)[,，、\s]*"
+    r"[。！？!?;；\n]+|[,，、\s]*(?:另外|顺便|顺带|再问一下|再问问)[,，、\s]*"
+    r"|[,，、\s]+(?:还有就是|还有|对了|同时也?|并且|然后再?)[,，、\s]*"
     r"|[,.\s]*\b(?:and also|also|by the way|btw|plus|oh and|another thing|while you're at it)\b[,\s]*|\. +",
     re.IGNORECASE,
 )
@@ -121,14 +122,22 @@ def _wishes(text: str) -> list[tuple[Sense, str]]:
     told = [part.strip() for part in PARTS.split(text) if part and len(part.strip()) >= SHORTEST]
     if not 2 <= len(told) <= MOST:
         return []
-    found: dict[str, tuple[Sense, str]] = {}
+    found: dict[str, tuple[Sense, list[str]]] = {}
+    last, before = "", list[str]()
     for part in told:
         sense = _alone(part)
         if sense.alarm or (sense.intent not in CHAT and sense.confidence >= SURE):
-            found.setdefault(sense.intent, (sense, part))
+            last = sense.intent
+            found.setdefault(last, (sense, []))[1].extend((*before, part))
+            before = []
+        elif last:  # it says more of the wish before it, or who lives where
+            found[last][1].append(part)
+        else:
+            before.append(part)
     if len(found) < 2:
         return []
-    return sorted(found.values(), key=lambda item: _rank(item[0].intent))
+    several = sorted(found.values(), key=lambda item: _rank(item[0].intent))
+    return [(sense, "，".join(parts)) for sense, parts in several]
 
 
 def _rank(intent: str) -> int:
