@@ -19,6 +19,7 @@ from bot.channels.wechat.given import BadAccounts
 from bot.channels.wechat.notices import read_templates
 from bot.conversation.desk import Desk
 from bot.conversation.message import Address, Choice, Place, Reply
+from bot.conversation.pushed import offer
 from bot.conversation.worker import Worker
 from bot.settings import Settings
 from models.outbox import Post, Push, push
@@ -256,6 +257,22 @@ async def test_an_account_that_only_answers_tells_three_with_each_word(house: Ho
     assert house.calls(SEND) == 0
 
 
+@by(Kind.PASSIVE)
+async def test_what_was_owed_comes_before_the_answer_and_its_lines(house: House) -> None:
+    await house.owe("a")
+    told = await house.says("菜单", look=True)
+    assert told.index("【社区通知】a") < told.index("能为您做这些") < told.index("1. ")
+
+
+@by(Kind.PASSIVE)
+async def test_nothing_that_was_owed_comes_before_advice_in_danger(house: House) -> None:
+    await house.owe("a")
+    told = await house.says("我家着火了", look=True)
+    assert told.startswith("⚠")
+    assert "【社区通知】" not in told
+    assert "【社区通知】a" in await house.says("菜单", look=True)
+
+
 async def test_what_does_not_fit_leaves_through_the_window_the_word_opened(house: House, clock: Clock) -> None:
     await house.owe(*"vwxyz")
     await house.owe(*"abcde")
@@ -409,6 +426,21 @@ async def test_words_that_two_pushes_share_open_neither(house: House) -> None:
     assert "下水道" not in told
     assert "灯坏了" in await house.says("打开 1")
     assert "下水道" in await house.says("打开 2。")
+
+
+async def test_what_has_no_number_of_its_own_gets_a_short_one(house: House) -> None:
+    who = Address("wechat", "hongmei", house.phone.openid)
+
+    def words(*values: str) -> list[str]:
+        choices = [Choice(value, "看进度") for value in values]
+        with transaction(house.desk.engine, house.desk.communities["hongmei"].id, house.desk.now()) as db:
+            return [choice.label for choice in offer(db, who, choices)]
+
+    progress = "/notice.progress notice=7530140697172705{}"
+    first, second = progress.format(783), progress.format(999)
+    assert words(first, first.replace("progress", "stop")) == ["看进度 1", "看进度 1"]  # of the same notice
+    assert words(second, "/menu", "/repair.show ticket=12") == ["看进度 2", "看进度", "看进度 12"]
+    assert words(first) == ["看进度 1"]  # sent again
 
 
 async def test_a_push_sent_again_has_the_same_words(house: House) -> None:
