@@ -104,6 +104,13 @@ async def test_a_poster_leads_to_its_matter(house: House, scene: str, expected: 
     assert await reply_to(await zhang.scan(scene))  # known by now, and scanned once more
 
 
+async def test_who_is_new_is_told_what_is_kept_before_the_posters_matter(house: House) -> None:
+    zhang = house.fake.phone("小张")
+    told = await reply_to(await zhang.scan("hongmei-events"))
+    assert 0 <= told.index(GREETING) < told.index("保存下来") < told.index("接下来两周的活动")
+    assert GREETING not in await reply_to(await zhang.scan("hongmei-events"))
+
+
 async def test_a_poster_of_ones_own_making_opens_nothing_more(house: House) -> None:
     zhang = await house.resident()
     for scene in ("hongmei-work.code", "hongmei-work.ticket ticket=1", "hongmei-no.such", "baoshi-events"):
@@ -142,6 +149,21 @@ async def test_a_report_from_first_word_to_card(house: House) -> None:
     (photo,) = house.rows(Photo)
     assert ticket.photos == [photo.ref]
     assert photo.resident_id == house.who(zhang).id
+
+
+@both_stores
+async def test_a_photo_sent_while_home_or_place_is_asked_for_is_kept_for_the_report(house: House) -> None:
+    zhang, li = await house.neighbour(), await house.resident("小李")
+    assert "住几幢" in await says(zhang, "楼道的灯坏了，三天了")
+    told = await reply_to(await zhang.image(picture()))
+    assert told.startswith("照片收到。\n您住几幢几单元几室")
+    assert "记下了" in await says(zhang, "3幢2单元502")
+    assert "在哪里" in await says(li, "楼道的灯坏了，三天了")
+    assert (await reply_to(await li.image(picture("red")))).startswith("照片收到。\n在哪里")
+    for phone in (zhang, li):
+        while "提交" not in phone.last.text:
+            await says(phone, "5幢" if "在哪里" in phone.last.text else "跳过")
+        assert "照片：1 张" in phone.last.text
 
 
 async def test_a_photo_that_is_none_is_refused_kindly(house: House) -> None:
@@ -253,6 +275,14 @@ def test_a_long_menu_is_cut_between_its_lines(desk: Desk) -> None:
     assert [n for n in range(40) if f">{n + 1}. 第{n}项" not in "".join(pages)] == []
 
 
+def test_a_voting_paper_says_its_options_once(desk: Desk) -> None:
+    manner = Manner(desk.communities["hongmei"], "zh", "https://llf.example", tappable=False, room="")
+    paper = Reply("北门装灯\n1. 赞成\n2. 反对\n您选哪一个？", (Choice("9.0", "赞成"), Choice("9.1", "反对")))
+    assert spoken([paper], manner) == ["北门装灯\n您选哪一个？\n\n1. 赞成\n2. 反对"]
+    menu = Reply("还有：", (Choice("9.0", "菜单"),))
+    assert spoken([paper, menu], manner)[0].startswith("北门装灯\n1. 赞成\n2. 反对")  # its own lines are not shown
+
+
 @pytest.mark.parametrize("role", [Role.GUEST, Role.RESIDENT, Role.MANAGER])
 async def test_whatever_is_opened_fits(house: House, role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.channels.flood.A_MINUTE", 1000)
@@ -276,13 +306,14 @@ class TestAlliance:
     async def number_of(self, phone: Phone, name: str) -> str:
         return str(next(number for number, shown in phone.numbered().items() if shown == name))
 
-    @pytest.mark.parametrize("by", ["number", "name", "English name"])
+    @pytest.mark.parametrize("by", ["number", "name", "short name", "English name"])
     async def test_they_choose_by_number_or_by_name(self, house: House, by: str) -> None:
         zhang = house.fake.phone("小张")
-        assert "哪个社区" in await reply_to(await zhang.follow())
+        assert (await reply_to(await zhang.follow())).startswith("您好，这里是邻里坊。\n您要联系哪个社区")
         said = {
             "number": await self.number_of(zhang, "宝石社区"),
             "name": "宝石社区",
+            "short name": "宝石",
             "English name": "Baoshi Community",
         }
         assert "宝石社区的邻里坊" in await says(zhang, said[by])
@@ -298,9 +329,15 @@ class TestAlliance:
         assert "宝石社区的邻里坊" in await says(zhang, await self.number_of(zhang, "宝石社区"))
         assert "还没有登记住址" in await says(zhang, "我的")
         await says(zhang, "换社区", "红梅社区")
-        assert "3-2-502" in await says(zhang, "我的")
+        assert "3幢2单元502室" in await says(zhang, "我的")
         here = {a.community_id for a in house.rows(Reached)}
         assert here == {house.desk.communities[slug].id for slug in ("hongmei", "baoshi")}
+
+    async def test_a_name_that_is_none_of_theirs_is_not_found(self, house: House) -> None:
+        zhang = house.fake.phone("小张")
+        await zhang.follow()
+        assert (await says(zhang, "西湖社区")).startswith("没找到这个社区。\n您要联系哪个社区")
+        assert "没找到" not in await says(zhang, "红梅", "换社区")
 
     async def test_inside_a_number_is_an_answer(self, house: House) -> None:
         zhang = house.fake.phone("小张")
@@ -360,12 +397,30 @@ class TestAlliance:
             with transaction(house.desk.engine, None) as db:
                 stop_serving(db, "hongmei")
             await comes_true_of(lambda: says(zhang, "谢谢"), "哪个社区")
+            assert "红梅社区现在不在这里了，有事请打 0571-8888 0001" in await says(zhang, "谢谢")
             told = await says(zhang, "3幢有人被困在电梯里")
             assert "还不知道" in told
             assert on_duty.pushed() == []
             assert "宝石社区的邻里坊" in await reply_to(await li.follow())
             assert "已经通知社区值班人员" in await says(zhang, "1")
-            assert on_duty.pushed() == ["work.alarm"]
+            assert on_duty.pushed() == ["work.alarm_at"]
+
+    async def test_the_menu_follows_whom_the_account_serves(
+        self, store_url: str, tmp_path: Path, serves: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.channels.wechat.channel.LOOK", 0.05)
+        async with wechat_house(store_url, tmp_path, *serves) as [house]:
+
+            def leads_elsewhere() -> list[bool]:
+                told = house.account.menu
+                return (
+                    [any(line["name"] == "换社区" for button in told for line in button["sub_button"])] if told else []
+                )
+
+            await comes_true(lambda: leads_elsewhere() == [True])
+            with transaction(house.desk.engine, None) as db:
+                stop_serving(db, "baoshi")
+            await comes_true(lambda: leads_elsewhere() == [False])
 
     async def test_a_poster_chooses(self, house: House) -> None:
         zhang = house.fake.phone("小张")

@@ -191,11 +191,11 @@ async def test_what_a_guest_did_in_the_browser_comes_along(house: House) -> None
     zhang = await house.resident()
     page = Web(house, zhang)
     await page.opens("/c/hongmei")
-    assert "3-2-502" not in await page.writes("我的")
+    assert "3幢2单元502室" not in await page.writes("我的")
     assert len(people(house)) == 2
     await page.enters()
     assert people(house)["wechat"] == ["web", "wechat"]
-    assert "3-2-502" in await page.writes("我的")
+    assert "3幢2单元502室" in await page.writes("我的")
     assert (await page.reads()).count("我的") >= 2
 
 
@@ -216,7 +216,7 @@ async def test_somebody_the_office_knows_better_stays_who_they_are(house: House)
     await page.writes("登记住址", "3幢2单元502")
     await page.enters()
     assert people(house) == {"wechat": ["wechat"], "web": ["web"]}
-    assert "3-2-502" in await page.writes("我的")
+    assert "3幢2单元502室" in await page.writes("我的")
     assert house.who(zhang).role is Role.GUEST
 
 
@@ -239,12 +239,12 @@ async def test_a_shared_phone_changes_hands(house: House) -> None:
     await page.writes("菜单")
     page.browser.name = "小李"
     await page.enters()
-    assert "5-1-301" in await page.writes("我的")
-    assert "3-2-502" not in await page.reads()
-    assert "3-2-502" in await says(zhang, "我的")
+    assert "5幢1单元301室" in await page.writes("我的")
+    assert "3幢2单元502室" not in await page.reads()
+    assert "3幢2单元502室" in await says(zhang, "我的")
     page.browser.name = "小张"
     await page.enters()
-    assert "3-2-502" in await page.writes("我的")
+    assert "3幢2单元502室" in await page.writes("我的")
     assert house.who(li).role is Role.RESIDENT
 
 
@@ -260,12 +260,12 @@ async def test_a_browser_with_a_history_of_its_own_changes_hands(house: House) -
     assert people(house)["web"] == ["web", "wechat"]
     page.browser.name = "小李"
     await page.enters()
-    assert "5-1-301" in await page.writes("我的")
-    assert "3-2-502" in await says(zhang, "我的")
+    assert "5幢1单元301室" in await page.writes("我的")
+    assert "3幢2单元502室" in await says(zhang, "我的")
     with transaction(house.desk.engine, house.desk.communities["hongmei"].id) as db:
         mine = db.get_one(Resident, house.who(li).id)
         part(db, mine, next(a for a in accounts_of(db, mine) if a.channel == "web"))
-    assert "5-1-301" not in await page.writes("我的")
+    assert "5幢1单元301室" not in await page.writes("我的")
 
 
 # who must not get in
@@ -278,9 +278,9 @@ async def test_a_cookie_planted_before_the_login_opens_nothing_after_it(house: H
         page.plants({GUEST: "A" * 32})
     await hers.writes("菜单")
     await hers.enters()
-    assert "3-2-502" in await hers.writes("我的")
-    assert "3-2-502" not in await his.writes("我的") + await his.reads()
-    assert "3-2-502" in await hers.writes("我的")
+    assert "3幢2单元502室" in await hers.writes("我的")
+    assert "3幢2单元502室" not in await his.writes("我的") + await his.reads()
+    assert "3幢2单元502室" in await hers.writes("我的")
 
 
 async def test_a_cookie_copied_from_its_last_owner_is_not_the_next_owners(house: House) -> None:
@@ -288,11 +288,11 @@ async def test_a_cookie_copied_from_its_last_owner_is_not_the_next_owners(house:
     page, copy = Web(house, await house.resident("小李", "5幢1单元301")), Web(house, await house.neighbour("第三台"))
     await page.enters()
     copy.plants(page.cookies())
-    assert "5-1-301" in await copy.writes("我的")
+    assert "5幢1单元301室" in await copy.writes("我的")
     page.browser.name = "小张"
     await page.enters()
-    assert "3-2-502" in await page.writes("我的")
-    assert "3-2-502" not in await copy.writes("我的")
+    assert "3幢2单元502室" in await page.writes("我的")
+    assert "3幢2单元502室" not in await copy.writes("我的")
 
 
 async def test_a_browser_recognised_again_keeps_its_cookie(house: House) -> None:
@@ -317,7 +317,7 @@ async def test_a_state_that_is_not_the_browsers_makes_nobody_anybody(house: Hous
     assert (await thief.opens(entered + "0" * 32)).status == 200
     assert (await thief.opens(entered + begun.cookies[COOKIE].value)).status == 200
     assert thief.traded() == 0
-    assert "3-2-502" not in await thief.writes("我的")
+    assert "3幢2单元502室" not in await thief.writes("我的")
 
 
 async def test_an_address_opened_again_is_worth_nothing(house: House) -> None:
@@ -329,7 +329,7 @@ async def test_an_address_opened_again_is_worth_nothing(house: House) -> None:
     begun = await his.hops(f"{house.url}{ENTER}?to=hongmei")
     await his.opens(re.sub(r"state=\w+", f"state={begun.cookies[COOKIE].value}", used))
     assert his.traded() == 2
-    assert "3-2-502" not in await his.writes("我的")
+    assert "3幢2单元502室" not in await his.writes("我的")
     assert house.fake.refusals[-1][1].errcode == 40163
 
 
@@ -343,7 +343,7 @@ async def test_a_browser_asks_wechat_no_oftener_than_anybody_writes(house: House
     assert A_MINUTE <= page.traded() < A_MINUTE + 10
     other = Web(house, await house.resident("小李", "5幢1单元301"))
     await other.enters()
-    assert "5-1-301" in await other.writes("我的")
+    assert "5幢1单元301室" in await other.writes("我的")
 
 
 async def test_nobody_is_led_elsewhere(house: House) -> None:
@@ -394,9 +394,9 @@ async def test_the_chat_opens_though_wechat_does_not_say_who_it_is(house: House,
     page = Web(house, await house.resident())
     house.fake.fail(TRADE, trouble)
     await page.enters()
-    assert "3-2-502" not in await page.writes("我的")
+    assert "3幢2单元502室" not in await page.writes("我的")
     await page.enters()
-    assert "3-2-502" in await page.writes("我的")
+    assert "3幢2单元502室" in await page.writes("我的")
 
 
 async def test_one_account_for_several_communities_knows_people_in_each(opened: Opened) -> None:
@@ -405,7 +405,7 @@ async def test_one_account_for_several_communities_knows_people_in_each(opened: 
         await says(zhang, "红梅社区", "登记住址", "3幢2单元502")
         page = Web(house, zhang)
         await page.enters()
-        assert "3-2-502" in await page.writes("我的")
+        assert "3幢2单元502室" in await page.writes("我的")
         assert (await page.opens(f"{ENTER}?to=baoshi")).url == f"{house.url}/c/baoshi"
         slugs = {a.account for a in house.rows(Account) if a.channel == "wechat"}
         assert slugs == {"hongmei", "baoshi"}

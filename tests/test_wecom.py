@@ -187,7 +187,8 @@ async def test_a_worker_binds_and_brings_a_report_to_its_end(house: House) -> No
     chat = Chat(house.desk).settle_in()
     chat.says("5幢楼道的灯坏了，三天了", "跳过", "跳过", "可以")
     question = await house.says("你好")
-    assert question.splitlines()[1:] == [f"{n}. {c.pack.community.name.zh}" for n, c in enumerate(all_of(house), 1)]
+    assert question.startswith("您好，这里是邻里坊。\n您要联系哪个社区")
+    assert question.splitlines()[2:] == [f"{n}. {c.pack.community.name.zh}" for n, c in enumerate(all_of(house), 1)]
     assert "红梅" in await house.says("1")
     with house.store() as db:
         code = issue_code(db, None, Role.WORKER)
@@ -245,7 +246,7 @@ async def test_a_danger_at_the_door_is_heard_once_a_community_is_chosen(house: H
     answer = await house.says("1")
     assert "119" in answer
     assert "已经通知社区值班人员" in answer
-    assert on_duty.pushed() == ["work.alarm"]
+    assert on_duty.pushed() == ["work.alarm_at"]
     [alarm] = house.rows(Push)
     assert alarm.facts["text"] == "3幢着火了"
     assert "119" not in await house.says("谢谢")
@@ -273,7 +274,7 @@ async def test_a_danger_is_heard_though_the_turn_after_choosing_fails(house: Hou
     with engine.begin() as store:
         store.execute(text("ALTER TABLE heard_elsewhere RENAME TO heard"))
     assert "已经通知社区值班人员" in await reply_to(sent)
-    assert on_duty.pushed() == ["work.alarm"]
+    assert on_duty.pushed() == ["work.alarm_at"]
 
 
 async def test_who_talked_too_fast_is_heard_with_a_danger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from bot.channels.wechat.reading import Heard
 from bot.channels.wechat.threshold import Inside, Threshold
 from bot.content.snapshot import Community
 from bot.conversation.desk import Desk
+from models.history import resident_at
+from models.store import reading
 
 CHANNEL = "wechat"
 
@@ -25,7 +27,13 @@ class Door:
         place = self.threshold.place(letter.sender, letter.identity, said, served, wanted)
         if isinstance(place, Inside) and place.heard.community_id not in (None, place.community.id):
             return _elsewhere(place, served)
+        if isinstance(place, Inside) and opens and place.heard == said:
+            return replace(place, new=not self._is_known(letter.sender, place.community))
         return place
+
+    def _is_known(self, sender: str, community: Community) -> bool:
+        with reading(self._desk.engine, community.id) as db:
+            return resident_at(db, CHANNEL, community.slug, sender) is not None
 
 
 def _elsewhere(place: Inside, served: list[Community]) -> str:

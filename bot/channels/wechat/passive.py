@@ -6,7 +6,7 @@ links where a tap on them may be heard; places, photos and files are links. What
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 from bot.channels.cutting import pieces
@@ -41,11 +41,15 @@ class Manner:
 
 
 def spoken(replies: Sequence[Reply], manner: Manner, pushes: Sequence[Reply] = ()) -> list[str]:
-    """The messages, each short enough; all but the last say how to get the next. Empty where there is nothing to say."""
-    told = [_paragraph(reply, manner) for reply in replies] + [_pushed(push, manner) for push in pushes]
+    """The messages, each short enough; all but the last say how to get the next. Empty where there is nothing to say.
+
+    Pushes come first: an answer and its choices belong together.
+    """
+    menu = next((reply for reply in reversed(replies) if reply.choices), None)
+    answers = [_unlisted(reply) if reply is menu else reply for reply in replies]
+    told = [_pushed(push, manner) for push in pushes] + [_paragraph(reply, manner) for reply in answers]
     body = "\n\n".join(filter(None, told))
-    menus = [reply.choices for reply in replies if reply.choices]
-    tail = "\n".join(_lines(menus[-1], manner)) if menus else ""
+    tail = "\n".join(_lines(menu.choices, manner)) if menu else ""
     if size(whole := "\n\n".join(filter(None, (body, tail)))) <= MOST:
         return [whole] if whole else []
     hint = manner.texts("wechat.more")
@@ -94,6 +98,12 @@ def _cut(text: str, most: int) -> list[str]:
 
 def _with_links(piece: str, links: Sequence[str]) -> str:
     return SIGN.sub(lambda sign: links[ord(sign[0]) - FIRST_SIGN], piece)
+
+
+def _unlisted(reply: Reply) -> Reply:
+    """Without the lines that its choices are about to be: a voting paper lists what there is to mark."""
+    listed = {f"{number}. {choice.label}" for number, choice in enumerate(reply.choices, 1)}
+    return replace(reply, text="\n".join(line for line in reply.text.split("\n") if line not in listed))
 
 
 def _paragraph(reply: Reply, manner: Manner) -> str:

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.channels.flood import Flood
@@ -23,11 +23,15 @@ from bot.channels.wechat.pictures import NotSeen, Pictures
 from bot.channels.wechat.reading import TAPS, Heard, understood
 from bot.channels.wechat.reply import text_reply
 from bot.channels.wechat.sending import Sending
+from bot.channels.wechat.threshold import Inside
 from bot.content.snapshot import Community
 from bot.conversation.desk import Desk
+from bot.conversation.meaning import alarming
 from bot.conversation.message import Address, Message, Reply
 from bot.conversation.texts import texts, words
 from bot.conversation.worker import Worker
+from bot.understanding.danger import dangerous
+from bot.understanding.sense import understand
 from bot.understanding.words import exact
 
 log = logging.getLogger(__name__)
@@ -146,12 +150,22 @@ class Reception:
         place = await asyncio.to_thread(self._door.place, letter, heard)
         if isinstance(place, str):
             return Answer([place])
-        found = await self._heard(letter, place.heard, place.community, place.language)
+        greeting = await self._greeted(letter, place) if place.new else []
+        found = await self._heard(letter, place.heard, place.community, place.language, greeting)
         if place.alarmed:
             await asyncio.to_thread(self._door.threshold.heard_inside, letter.sender)
         return found
 
-    async def _heard(self, letter: Letter, heard: Heard, community: Community, language: str) -> Answer:
+    async def _greeted(self, letter: Letter, place: Inside) -> list[Reply]:
+        """Who we are and what we keep, for whoever is led to a matter before they said a word."""
+        sender = Address(CHANNEL, place.community.slug, letter.sender)
+        hello = Message(f"{letter.identity}:hello", sender, choice="/hello", language=place.language)
+        replies = await self._worker.answer(place.community.id, hello)
+        return [replace(reply, choices=()) for reply in replies]
+
+    async def _heard(
+        self, letter: Letter, heard: Heard, community: Community, language: str, first: Sequence[Reply] = ()
+    ) -> Answer:
         manner = self._sending.manner(community, language or "zh")
         sender, say = Address(CHANNEL, community.slug, letter.sender), manner.texts
         more = exact(heard.text, words("wechat")) == "more"
@@ -167,14 +181,17 @@ class Reception:
             text = say(known if known in say else "wechat.cannot")
             return Answer([text], sender, text)
         message = Message(letter.identity, sender, heard.text, heard.choice, heard.label, media, heard.place, language)
-        replies = await self._worker.answer(community.id, message)
+        replies = [*first, *await self._worker.answer(community.id, message)]
         self._opened(letter)  # whoever was new is known by now; whoever deleted themselves is not
-        return await self._paged(letter, sender, replies, manner)
+        urgent = bool(heard.text) and (dangerous(heard.text) is not None or alarming(understand(heard.text)))
+        waiting = [] if urgent else await self._sending.waiting(sender, letter.identity)  # nothing before the advice
+        return await self._paged(letter, sender, replies, manner, waiting)
 
-    async def _paged(self, letter: Letter, sender: Address, replies: Sequence[Reply], manner: Manner) -> Answer:
+    async def _paged(
+        self, letter: Letter, sender: Address, replies: Sequence[Reply], manner: Manner, waiting: Sequence[Reply]
+    ) -> Answer:
         """The first page answers; the others wait for 更多, and so do pushes that had to wait for a word."""
         user = letter.sender
-        waiting = await self._sending.waiting(sender, letter.identity)
         pages = spoken(replies, manner, waiting)
         if len(pages) > 1:
             await self.followers.keep_rest(user, manner.community.id, letter.identity, pages[1:])

@@ -10,7 +10,7 @@ from bot.channels.wechat.reading import Heard
 from bot.content.snapshot import Community
 from bot.conversation.desk import Desk
 from bot.conversation.stranger import first_advice
-from bot.conversation.texts import texts, words
+from bot.conversation.texts import Texts, texts, words
 from bot.understanding.danger import dangerous
 from bot.understanding.words import clean, exact, plain
 from models.store import reading, transaction
@@ -25,6 +25,7 @@ class Inside:
     heard: Heard
     language: str = ""  # "" where nobody has asked which
     alarmed: bool = False  # whether they spoke of danger before they came in
+    new: bool = False  # whether they came for a matter and have never been greeted
 
 
 class Threshold:
@@ -54,7 +55,7 @@ class Threshold:
         if here is None:
             if dangerous(heard.text):
                 self._write(remember_danger, user, clean(heard.text))
-            return self._question(served, visit.language or "zh", heard.text)
+            return self._question(served, visit, heard)
         if visit.danger and not dangerous(heard.text):
             heard = Heard(visit.danger)
         return Inside(here, heard, visit.language, bool(visit.danger))
@@ -63,12 +64,24 @@ class Threshold:
         """The danger they spoke of is their community's now: call this once its turn is committed."""
         self._write(forget_danger, user)
 
-    def _question(self, served: Sequence[Community], language: str, text: str) -> str:
+    def _question(self, served: Sequence[Community], visit: Visit, heard: Heard) -> str:
         """Danger first, whoever they are."""
-        say, advice = texts(language), first_advice(text, served, language)
-        names = [f"{n}. {say.show(c.pack.community.name.model_dump())}" for n, c in enumerate(served, 1)]
-        question = "\n".join([say("wechat.which_community"), *names]) if served else say(f"{self._channel}.off")
+        language = visit.language or "zh"
+        say, advice = texts(language), first_advice(heard.text, served, language)
+        names = [f"{n}. {_name(c, say)}" for n, c in enumerate(served, 1)]
+        lines = [self._why(served, visit, heard, say), say("wechat.which_community"), *names]
+        question = "\n".join(filter(None, lines)) if served else say(f"{self._channel}.off")
         return "\n\n".join(filter(None, (advice, question)))
+
+    def _why(self, served: Sequence[Community], visit: Visit, heard: Heard, say: Texts) -> str:
+        """What is said before the question: why it comes, or a word of welcome."""
+        if visit.community_id is not None and visit.community_id not in [c.id for c in served]:
+            gone = self._desk.communities.by_id(visit.community_id)
+            return say("wechat.gone", name=_name(gone, say), phone=gone.pack.community.phone)
+        if heard.choice == "/hello" or exact(heard.text, words("service")) == "hello":
+            return say("wechat.welcome")
+        unknown = heard.text and not dangerous(heard.text) and exact(heard.text, words("door")) != "switch"
+        return say("wechat.no_such_community") if unknown else ""
 
     def _look(self, user: str) -> Visit:
         with reading(self._desk.engine, None, self._desk.now()) as db:
@@ -80,10 +93,20 @@ class Threshold:
 
 
 def _named(text: str, served: Sequence[Community], visit: Visit) -> Community | None:
-    """The community chosen by its name, or by its number as long as none of these has been."""
+    """The community chosen by its name; as long as none of these has been, also by its number or its short name."""
     told = plain(text)
     outside = visit.community_id not in [c.id for c in served]
     if outside and told.isdecimal() and 0 < int(told[:4]) <= len(served):
         return served[int(told[:4]) - 1]
-    names = ((c, c.pack.community.name) for c in served)
-    return next((c for c, name in names if told in (plain(name.zh), plain(name.en))), None)
+    names = {c.slug: [plain(name) for name in c.pack.community.name.model_dump().values()] for c in served}
+    whole = [c for c in served if told in names[c.slug]]
+    short = [c for c in served if outside and told in map(_short, names[c.slug])]
+    return whole[0] if whole else short[0] if len(short) == 1 else None
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("社区").removesuffix("community").strip()
+
+
+def _name(community: Community, say: Texts) -> str:
+    return str(say.show(community.pack.community.name.model_dump()))
