@@ -8,37 +8,77 @@
 机器人：⚠ 先保安全：不要开关任何电灯电器……
 """
 
+from dataclasses import asdict
+
 from bot.conversation.meaning import alarming
-from bot.conversation.message import Choice, Reply
+from bot.conversation.message import Choice, Reply, sense_of
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
+from bot.conversation.whereabouts import spot_in
+from bot.understanding.concepts import concepts
 from bot.understanding.danger import dangerous
-from bot.understanding.sense import understand
+from bot.understanding.features import normal
+from bot.understanding.place import home_in
+from models.alarm import rung_lately
 from models.enquiry import alarm_workers
+from models.household import parts_of
 
 OTHER = "other"
-KINDS = {"gas": "gas", "elevator": "trapped", "electricity": "electric"}  # by what is broken, where no word tells
+PLACES = 2  # one matter rings for in a while
+KINDS = {  # by what the lexicon finds, where no word tells; the first there is
+    "danger.suicide": "despair",
+    "danger.medical": "medical",
+    "danger.water": "medical",
+    "danger.fire": "fire",
+    "danger.gas": "gas",
+    "danger.electric": "electric",
+    "danger.collapse": "collapse",
+    "danger.crime": "crime",
+    "danger.missing": "missing",
+}
+LIFT = {"danger.trapped", "thing.elevator"}  # nobody locked in elsewhere is told to leave a lift's doors alone
 
 
 @service("danger", hears=lambda text: dangerous(text) is not None, first=True)
 def alarm(talk: Talk) -> Reply:
-    text = talk.heard()
-    kind = dangerous(text) or KINDS.get(understand(text).category, OTHER)
+    text, sense = talk.heard(), sense_of(*talk.said)
+    kind = dangerous(text) or _kind(text)
     advice = talk.text(f"repair.danger_{kind}")
-    if alarming(text):
+    if alarming(sense):
         return Reply(f"{advice}\n{_paged(talk, kind, text)}")
-    return Reply(advice, (Choice(f"/danger.now kind={kind}", talk.text("danger.now")),))
+    spot = spot_in(text)
+    now = f"/danger.now kind={kind} at={spot}" if spot else f"/danger.now kind={kind}"
+    return Reply(advice, (Choice(now, talk.text("danger.now")),))
 
 
 @service("danger.now")
 def now(talk: Talk) -> Reply:
     """Somebody says that what they spoke of is happening."""
-    kind = talk.given.get("kind", OTHER)
-    return Reply(_paged(talk, kind if f"work.kind_{kind}" in talk.texts else OTHER, talk.text("danger.now")))
+    kind, spot = talk.given.get("kind", OTHER), spot_in(talk.given.get("at", ""))
+    said = " ".join(filter(None, (talk.text("danger.now"), spot)))
+    return Reply(_paged(talk, kind if f"work.kind_{kind}" in talk.texts else OTHER, said))
+
+
+def _kind(text: str) -> str:
+    """What a danger is that no word of danger names."""
+    found = concepts(normal(text))
+    if found.keys() >= LIFT:
+        return "trapped"
+    return next((kind for concept, kind in KINDS.items() if concept in found), OTHER)
 
 
 def _paged(talk: Talk, kind: str, text: str) -> str:
-    """Page the workers on duty; what the resident is told about it."""
-    told_workers = alarm_workers(talk.db, talk.resident, kind, text)
-    known = ("danger_told_home" if talk.resident.home else "danger_told") if told_workers else "danger_call"
-    return talk.text(f"repair.{known}", home=talk.resident.home, phone=talk.community.pack.community.phone)
+    """Page the workers on duty; what the resident is told about it.
+
+    A place they had not heard of rings once more: the first alarm may have sent them to another door.
+    """
+    home, before = home_in(text), [home_in(told) for told in rung_lately(talk.db, talk.resident, kind)]
+    news = bool(home.building and before and home not in before and len(before) < PLACES)
+    told_workers = alarm_workers(talk.db, talk.resident, kind, text, asdict(home), again=news)
+    phone = talk.community.pack.community.phone
+    if not told_workers:
+        return talk.text("repair.danger_call", phone=phone)
+    if home.building and (news or not before or home in before):
+        return talk.text("repair.danger_told_place", place=asdict(home), phone=phone)
+    known = "danger_told_home" if talk.resident.home else "danger_told"
+    return talk.text(f"repair.{known}", home=parts_of(talk.resident.home), phone=phone)

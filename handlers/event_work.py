@@ -29,6 +29,7 @@ from bot.understanding.words import meaning
 from handlers.events import facts, which
 from models.announcing import announce, cancel_event, invite_all, move_event
 from models.event import CalledOff, Event, Over, Past, events_to_run
+from models.household import parts_of
 from models.resident import Resident, Role
 from models.signup import HOLDING, SignUp
 from models.turnout import who_comes
@@ -146,7 +147,12 @@ def _person(talk: Talk, signup: SignUp, resident: Resident) -> str:
     state = {"key": f"events.who_{signup.state.name.lower()}"}
     name = resident.name or talk.text("nameless")
     return talk.text(
-        "who_line", name=name, home=resident.home, phone=resident.phone or "—", heads=signup.heads, state=state
+        "who_line",
+        name=name,
+        home=parts_of(resident.home),
+        phone=resident.phone or "—",
+        heads=signup.heads,
+        state=state,
     )
 
 

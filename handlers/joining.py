@@ -3,7 +3,7 @@
 居民：登记住址
 机器人：您住几幢几单元几室？
 居民：3幢2单元502
-机器人：记下了：3-2-502。
+机器人：记下了：3幢2单元502室。
 居民：绑定其他渠道
 机器人：10 分钟内有效，只能用一次……谁要这个码都别给
 居民：100 000 000
@@ -16,6 +16,7 @@ from bot.conversation.message import Reply
 from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from bot.conversation.texts import CIVIL
+from models.household import parts_of
 from models.joining import (
     LIFETIME,
     NotJoined,
@@ -55,7 +56,7 @@ def enter(talk: Talk) -> Reply:
         holder = whose_code(talk.db, talk.resident, talk.heard())
         channels = [named(talk, account) for account in accounts_of(talk.db, holder)]
         comma = "、" if talk.texts.language == "zh" else ", "
-        home = holder.home or {"key": "joining.no_home"}
+        home = parts_of(holder.home) or {"key": "joining.no_home"}
         if not talk.yes("sure", home=home, channels=comma.join(dict.fromkeys(channels))):
             return talk.say("not_joined")
         dropped = join(talk.db, talk.resident, talk.heard())

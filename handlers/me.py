@@ -21,6 +21,7 @@ from bot.conversation.service import service
 from bot.conversation.talk import Talk
 from bot.conversation.texts import words
 from bot.understanding.words import exact
+from models.household import parts_of
 from models.privacy import counts_of, erase_resident
 from models.resident import Role, set_quiet
 
@@ -30,7 +31,7 @@ QUIET = {"usual": (1290, 480), "early": (1200, 540), "late": (1350, 420), "never
 @service("me", hears=lambda text: exact(text, words("me")) is not None)
 def me(talk: Talk) -> Reply:
     resident = talk.resident
-    home = talk.text("home_verified" if resident.verified else "home_declared", home=resident.home)
+    home = talk.text("home_verified" if resident.verified else "home_declared", home=parts_of(resident.home))
     buttons = [
         ("/repair.mine", "menu.repair.mine"),
         ("/events.mine", "menu.events.mine"),

@@ -1,12 +1,14 @@
 """What needs a person: questions no answer fitted, wishes to speak to somebody, alarms."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlmodel import Field, Session, col, select
 
-from models.alarm import Alarm, ring_alarm
+from models.alarm import ALARM_AGAIN, Alarm, ring_alarm
 from models.audit import Audited
+from models.household import parts_of
 from models.outbox import push
 from models.resident import Resident, Role, on_duty
 from models.store import InCommunity, moment, own_id, refers
@@ -14,7 +16,6 @@ from models.store import InCommunity, moment, own_id, refers
 MEDIATION = "mediation"  # a kind that is told in confidence
 SAME_MATTER = timedelta(minutes=30)  # who asks for a person this soon after a question means that question
 ALARMS = 20  # matters ringing in a community at once, past which only those who live there are heard
-ALARM_AGAIN = timedelta(minutes=10)  # one alarm a resident and kind in this time: more would only drown it
 
 
 class Enquiry(InCommunity, Audited, table=True):
@@ -37,15 +38,17 @@ def keep_enquiry(db: Session, by: Resident, text: str, kind: str = "") -> Enquir
     if enquiry is None:
         enquiry = Enquiry(resident_id=by.id, kind=kind, text=text, asked_at=moment(db))
         db.add(enquiry)
+    enquiry.kind = enquiry.kind or kind  # a question that turns out to be told in confidence is one from now on
     return enquiry
 
 
 def ask_for_person(db: Session, by: Resident, text: str, otherwise: str) -> None:
     """Tell the workers at once that somebody wants to speak to them.
 
-    Without `text` the question asked just before is meant; `otherwise` stands for it when there was none.
+    Without `text` the question asked just before is meant, unless it was told in confidence; `otherwise` stands for it
+    when there was none.
     """
-    lately = Enquiry.resident_id == by.id, Enquiry.asked_at > moment(db) - SAME_MATTER
+    lately = Enquiry.resident_id == by.id, Enquiry.asked_at > moment(db) - SAME_MATTER, Enquiry.kind != MEDIATION
     waiting = select(Enquiry).where(*lately, col(Enquiry.answered_at).is_(None)).order_by(col(Enquiry.asked_at).desc())
     enquiry = (None if text else db.exec(waiting).first()) or keep_enquiry(db, by, text or otherwise)
     enquiry.wants_person = True
@@ -58,36 +61,42 @@ def ask_for_person(db: Session, by: Resident, text: str, otherwise: str) -> None
             about=f"enquiry:{enquiry.id}",
             choices=[(f"/work.answer question={enquiry.id}", "work.do_answer")],
             text=enquiry.text,
-            home=by.home or "—",
+            home=parts_of(by.home) or "—",
             phone=by.phone or "—",
         )
 
 
-def alarm_workers(db: Session, by: Resident, kind: str, text: str) -> bool:
+def alarm_workers(
+    db: Session, by: Resident, kind: str, text: str, place: Mapping[str, str] | None = None, *, again: bool = False
+) -> bool:
     """Page everybody who works here about a danger, day or night, once in ALARM_AGAIN; whether they know of it.
+
+    `place` is the building, unit and room the words name; `again` rings though it rang before.
 
     Past ALARMS matters in that time a guest pages nobody: whoever drops the cookie could otherwise drown the rest.
     """
     about = f"alarm:{by.id}:{kind}"
     lately = select(Alarm.resident_id, Alarm.kind).where(Alarm.rung_at > moment(db) - ALARM_AGAIN)
     ringing = set(db.exec(lately.distinct()))
-    if (by.id, kind) in ringing:
+    if (by.id, kind) in ringing and not again:
         return True
-    if by.role is Role.GUEST and len(ringing) >= ALARMS:
+    if by.role is Role.GUEST and len(ringing - {(by.id, kind)}) >= ALARMS:
         return False
-    ring_alarm(db, by, kind, text[:500])
+    where: dict[str, Any] = {"place": place} if place and any(place.values()) else {}
+    alarm = ring_alarm(db, by, kind, text[:500])
     for worker in on_duty(db):
         push(
             db,
-            f"{about}:{int(moment(db).timestamp())}:{worker}",
+            f"{about}:{alarm.id}:{worker}",
             worker,
-            "work.alarm",
+            "work.alarm_at" if where else "work.alarm",
             about=about,
             urgent=True,
             kind={"key": f"work.kind_{kind}"},
             text=text[:500],
-            home=by.home or "—",
+            home=parts_of(by.home) or "—",
             phone=by.phone or "—",
+            **where,
         )
     return True
 

@@ -192,7 +192,9 @@ def test_the_whole_way_of_a_question(chat: Chat, neighbour: Neighbour) -> None:
     with chat.store() as db:
         (news,) = db.exec(select(Push).where(Push.resident_id == chat.me(db).id)).all()
     said = chat.community.texts("en")(news.text_key, **news.facts)
-    assert said.startswith("You asked: “how do I apply for a fishing licence”. The community workers reply:\nPlease ask")
+    assert said.startswith(
+        "You asked: “how do I apply for a fishing licence”. The community workers reply:\nPlease ask"
+    )
 
 
 @pytest.mark.parametrize("text", ["？", "嗯嗯", "asdf", "👍", "1234"])

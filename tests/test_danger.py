@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.conversation.desk import Desk
 from bot.conversation.message import Message
@@ -51,8 +51,12 @@ IDIOMS = [
 
 def alarms(chat: Chat) -> list[Push]:
     with chat.store() as db:
-        mine = select(Push).where(Push.text_key == "work.alarm", Push.resident_id == chat.me(db).id)
+        mine = select(Push).where(col(Push.text_key).startswith("work.alarm"), Push.resident_id == chat.me(db).id)
         return list(db.exec(mine.order_by(Push.id)))
+
+
+def alarm_words(chat: Chat, alarm: Push) -> str:
+    return chat.community.texts("zh")(alarm.text_key, **alarm.facts)
 
 
 @pytest.fixture
@@ -72,14 +76,16 @@ def test_the_words_that_save_come_first(
     assert opening.startswith("⚠")
     assert first in opening
     assert second in opening
-    assert "3-2-502" in opening  # so that they know whether help is going to the right door
+    place = "Building 5" if text.isascii() else "5幢"
+    told = place if text.startswith("5幢") else "Building 3, Unit 2, Room 502" if text.isascii() else "3幢2单元502室"
+    assert told in opening  # so that they know whether help is going to the right door
     assert "0571-8888 0001" in opening
     assert heard.startswith(opening)
     for worker in workers:
         (alarm,) = alarms(worker)
         assert alarm.urgent
         assert alarm.facts["text"] == text
-        assert alarm.facts["home"] == "3-2-502"
+        assert alarm.facts["home"] == {"building": "3", "unit": "2", "room": "502"}
 
 
 @pytest.mark.parametrize("text", IDIOMS)
@@ -126,7 +132,7 @@ def test_an_alarm_goes_out_in_the_night(chat: Chat, workers: tuple[Chat, Chat], 
     chat.say("楼道里着火了")
     gone = [p for p in claimed(chat.desk, clock()) if p.reply.text.startswith("⚠")]
     assert len(gone) == 2
-    assert all("楼道里着火了" in p.reply.text and "3-2-502" in p.reply.text for p in gone)
+    assert all("楼道里着火了" in p.reply.text and "3幢2单元502室" in p.reply.text for p in gone)
 
 
 def test_a_stranger_in_danger_is_helped_before_being_asked_who_they_are(chat: Chat, workers: tuple[Chat, Chat]) -> None:
@@ -205,3 +211,35 @@ def test_strangers_cannot_drown_an_alarm(desk: Desk, neighbour: Callable[..., Ch
     assert "已经通知" not in heard[-1]
     assert "已经通知" in li.say("我家着火了")
     assert wang.pushed().count("work.alarm") == ALARMS + 1
+
+
+def test_a_place_that_was_said_is_told_to_both(chat: Chat, workers: tuple[Chat, Chat]) -> None:
+    heard = chat.say("3幢电梯困人了")
+    assert "也说了是在3幢" in heard
+    assert "不知道您在哪里" not in heard
+    (alarm,) = alarms(workers[0])
+    assert "出事地点：3幢\n住址：—" in alarm_words(chat, alarm)
+    chat.settle_in().say("5幢2单元有人晕倒了")
+    assert "出事地点：5幢2单元\n住址：3幢2单元502室" in alarm_words(chat, alarms(workers[0])[-1])
+
+
+def test_a_place_said_later_rings_once_more(chat: Chat, workers: tuple[Chat, Chat]) -> None:
+    assert "不知道您在哪里" in chat.say("电梯里有人被困了")
+    assert "也说了是在3幢" in chat.say("3幢电梯有人被困")
+    assert "也说了是在3幢" in chat.say("3幢电梯有人被困")
+    chat.say("9幢电梯有人被困")
+    assert "9幢" not in chat.replies[0].text  # a third place rings no more, so nobody is told that it did
+    assert len(alarms(workers[0])) == 2
+
+
+def test_a_button_that_pages_keeps_the_place(chat: Chat, workers: tuple[Chat, Chat]) -> None:
+    chat.settle_in().say(tap="/danger.now kind=trapped at=5幢2单元")
+    assert "也说了是在5幢2单元" in chat.replies[0].text
+    (alarm,) = alarms(workers[0])
+    assert alarm.facts["place"] == {"building": "5", "unit": "2", "room": ""}
+    assert alarm.facts["text"] == "现在就有危险 5幢2单元"
+
+
+def test_a_resident_who_reads_english_reads_their_home(chat: Chat, workers: tuple[Chat, Chat]) -> None:
+    chat.settle_in().say("English")
+    assert "you live at Building 3, Unit 2, Room 502" in chat.say("there is a fire in my kitchen")

@@ -120,7 +120,7 @@ def test_a_code_typed_elsewhere_makes_both_one(here: Phone, there: Phone) -> Non
     there.says(*REPORT)
     here.say("你好")
     told = here.say(code_of(there))
-    assert "3-2-502" in told
+    assert "3幢2单元502室" in told
     assert "网页" in told
     assert "同一个人" in told
     assert who(here) != who(there)  # nothing has happened yet

@@ -29,7 +29,7 @@ BOTH = {
     ("language", "which_zh"),
     ("language", "which_en"),
     ("language", "other"),
-    ("menu", "help"),
+    ("menu", "how"),
     ("telegram", "command_language"),
 }
 # Latin script that Chinese is written with here

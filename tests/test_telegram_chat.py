@@ -183,7 +183,7 @@ class TestAlliance:
 async def test_a_report_with_a_photo_from_first_word_to_card(house: House) -> None:
     zhang = await house.neighbour()
     await answer(zhang, await zhang.say("登记住址"), "几幢")
-    await answer(zhang, await zhang.say("3幢2单元502"), "3-2-502")
+    await answer(zhang, await zhang.say("3幢2单元502"), "3幢2单元502室")
     await answer(zhang, await zhang.say("3幢2单元楼道的灯坏了三天，天黑看不见"), "照片")
     await answer(zhang, await zhang.photo(picture()), "跳过")
     await answer(zhang, await zhang.say("跳过"), "电话")
@@ -201,7 +201,7 @@ async def test_a_menu_shows_what_was_chosen_and_cannot_mislead(house: House) -> 
     await zhang.say("登记住址")
     await zhang.sees("几幢", fresh=True)
     await zhang.say("3幢2单元502")
-    await zhang.sees("3-2-502", fresh=True)
+    await zhang.sees("3幢2单元502室", fresh=True)
     await zhang.say("报修")
     asked = await zhang.sees(fresh=True)
     label = asked.labels[1]

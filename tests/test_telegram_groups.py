@@ -77,7 +77,7 @@ async def test_what_is_somebodys_own_goes_on_in_private(house: House) -> None:
     group = await linked_group(house)
     zhang = await house.neighbour()
     await answer(zhang, await zhang.say("登记住址"), "几幢")
-    await answer(zhang, await zhang.say("3幢2单元502"), "3-2-502")
+    await answer(zhang, await zhang.say("3幢2单元502"), "3幢2单元502室")
     await group.add(zhang)
     for count, said in enumerate(
         ("我的报修", "我的", "报修 3幢灯坏了", "导出我的信息", "删除我的信息", "/me.export"), 1

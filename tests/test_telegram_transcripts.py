@@ -33,7 +33,7 @@ async def house(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 async def settled_worker(house: House) -> Phone:
     wang = await house.neighbour()
     await answer(wang, await wang.say("登记住址"), "几幢")
-    await answer(wang, await wang.say("3幢2单元502"), "3-2-502")
+    await answer(wang, await wang.say("3幢2单元502"), "3幢2单元502室")
     house.promote(wang)
     return wang
 

@@ -136,7 +136,7 @@ def test_who_wants_a_person_comes_first_and_rings(at_home: Chat, worker: Chat, c
     at_home.say("火星呢，火星上能不能种")
     assert "已经告诉社区工作人员" in at_home.say(tap="找人说")
     (news,) = told(worker)
-    assert news.startswith("有居民要找人说话：火星呢，火星上能不能种\n住址：3-2-502，电话：—")
+    assert news.startswith("有居民要找人说话：火星呢，火星上能不能种\n住址：3幢2单元502室，电话：—")
     worker.say("没答上的问题")
     assert worker.labels()[0].startswith("火星呢")
     assert [e.wants_person for e in at_home.rows(Enquiry)].count(True) == 1
@@ -178,7 +178,7 @@ def test_a_code_binds_a_home_once(worker: Chat, chat: Chat) -> None:
     heard = worker.says("发绑定码", "5幢1单元301")
     code = heard.split("绑定码：")[1][:9]
     assert "14 天内有效" in heard
-    assert "绑定好了：5-1-301" in chat.say(code)
+    assert "绑定好了：5幢1单元301室" in chat.say(code)
     with chat.store() as db:
         assert chat.me(db).verified
         assert chat.me(db).role is Role.RESIDENT
@@ -195,7 +195,7 @@ def test_a_code_grows_old(worker: Chat, chat: Chat, clock: Clock) -> None:
 
 def test_a_code_may_be_asked_for_in_two_steps(worker: Chat) -> None:
     assert "几单元几室" in worker.says("发绑定码", "5幢")
-    assert "5-1-301 的绑定码" in worker.say("1单元301")
+    assert "5幢1单元301室 的绑定码" in worker.say("1单元301")
 
 
 def test_a_worker_works_in_english(at_home: Chat, worker: Chat) -> None:
@@ -205,7 +205,7 @@ def test_a_worker_works_in_english(at_home: Chat, worker: Chat) -> None:
     worker.say(tap="/work.ticket ticket=1")
     assert worker.labels() == ["Accept"]
     assert "Report 1 is now: accepted" in worker.say("Accept")
-    assert told(at_home) == ["您关注的工单 1 号（照明）：已受理。"]  # each in their own language
+    assert told(at_home) == ["您报的工单 1 号（照明）：已受理。"]  # each in their own language
 
 
 def test_a_worker_who_leaves_leaves_the_work_to_the_others(at_home: Chat, worker: Chat, neighbour: Neighbour) -> None:
@@ -227,5 +227,5 @@ def test_what_may_not_have_arrived_is_shown_to_workers_alone(neighbour: Callable
     assert "不确定送到没有" in wang.say("工作")
     heard = wang.say(tap="不确定的消息")
     assert "明天停水" in heard
-    assert "5-1-301" in heard
+    assert "5幢1单元301室" in heard
     assert "明天停水" not in li.say(tap="/work.uncertain")

@@ -29,6 +29,7 @@ class Where(Question[Place]):
             return said.place
         if said.choice and said.choice in [c.value for c in self.choices]:
             return Place(said.choice)
+        _take_photo(said)
         return Place(Words(least=1, most=200).read(said))
 
 
@@ -51,6 +52,7 @@ class Address(Question[Home]):
 
     def read(self, said: Message) -> Home:
         if (home := self.find(said)) is None:
+            _take_photo(said)
             raise Unclear("talk.no_building")
         return home
 
@@ -84,4 +86,11 @@ class Room(Question[Home]):
             return home
         if bare := re.fullmatch(r"(?:(\d{1,2})-)?(\d{2,4})", plain(said.text)):
             return Home(unit=bare[1] or "", room=bare[2])
+        _take_photo(said)
         raise Unclear("talk.no_building")
+
+
+def _take_photo(said: Message) -> None:
+    """A photo alone tells no place: it is kept for the matter, and the place asked for again."""
+    if said.media and not said.text:
+        raise Unclear("talk.photo_kept")
