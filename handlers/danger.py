@@ -25,18 +25,18 @@ from models.household import parts_of
 
 OTHER = "other"
 PLACES = 2  # one matter rings for in a while
-KINDS = {  # by what the lexicon finds, where no word tells; the first there is
-    "danger.suicide": "despair",
-    "danger.medical": "medical",
-    "danger.water": "medical",
-    "danger.fire": "fire",
-    "danger.gas": "gas",
-    "danger.electric": "electric",
-    "danger.collapse": "collapse",
-    "danger.crime": "crime",
-    "danger.missing": "missing",
+KINDS = {  # by what the lexicon finds under danger, where no word tells; the first there is
+    "suicide": "despair",
+    "medical": "medical",
+    "water": "medical",
+    "fire": "fire",
+    "gas": "gas",
+    "electric": "electric",
+    "collapse": "collapse",
+    "crime": "crime",
+    "missing": "missing",
 }
-LIFT = {"danger.trapped", "thing.elevator"}  # nobody locked in elsewhere is told to leave a lift's doors alone
+TRAPPED, LIFT = "trapped", "thing.elevator"  # nobody locked in elsewhere is told to leave a lift's doors alone
 
 
 @service("danger", hears=lambda text: dangerous(text) is not None, first=True)
@@ -62,9 +62,10 @@ def now(talk: Talk) -> Reply:
 def _kind(text: str) -> str:
     """What a danger is that no word of danger names."""
     found = concepts(normal(text))
-    if found.keys() >= LIFT:
-        return "trapped"
-    return next((kind for concept, kind in KINDS.items() if concept in found), OTHER)
+    dangers = [concept.removeprefix("danger.") for concept in found]
+    if TRAPPED in dangers and LIFT in found:
+        return TRAPPED
+    return next((kind for concept, kind in KINDS.items() if concept in dangers), OTHER)
 
 
 def _paged(talk: Talk, kind: str, text: str) -> str:

@@ -49,7 +49,7 @@ def names(value: Any, language: str) -> Iterator[str]:
 
 def foreign(chat: Chat, heard: str, language: str) -> list[str]:
     """What in a reply is of the other language and no name of the pack's."""
-    told = " ".join([heard, *chat.labels()])
+    told = re.sub(r"\S*/console/enter/\S+", "", " ".join([heard, *chat.labels()]))
     for other in ("English", "中文"):
         told = told.replace(other, "")
     if language == "en":
