@@ -12,8 +12,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 NEEDED = [
     pytest.mark.slow,
-    # nobody has to install a browser to try the project; CI does, so there its absence is an error
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
+    pytest.mark.skipif(  # nobody has to install a browser to try the project; CI does, so there its absence is an error
+        CHROMIUM is None and not os.environ.get("CI"),
+        reason="Chromium is not installed, an optional program outside CI",
+    ),
 ]
 
 

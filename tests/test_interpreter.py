@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -156,9 +157,9 @@ FAULTS = {
 
 @pytest.mark.parametrize(("answers", "told"), FAULTS.values(), ids=FAULTS)
 async def test_a_fault_of_the_endpoint(
-    fake: FakeLanguageModel, interpreter: Interpreter, caplog: pytest.LogCaptureFixture, answers: object, told: str
+    fake: FakeLanguageModel, interpreter: Interpreter, caplog: pytest.LogCaptureFixture, answers: Any, told: str
 ) -> None:
-    fake.answers = answers  # type: ignore[assignment]  # a table holds them as they are
+    fake.answers = answers
     with caplog.at_level(logging.WARNING):
         assert await interpreter.interpret(WORDS, UNSURE) is UNSURE
     assert [record.getMessage() for record in caplog.records] == [f"the language model was of no use: {told}"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_no_input_of_any_kind_breaks_it(said: list[bytes]) -> None:
 
 def test_an_answer_does_not_wait_for_the_next_line() -> None:
     command = [sys.executable, "-m", "bot", "understand"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE) as program:
         assert program.stdin
         assert program.stdout
         for number in range(3):
@@ -144,8 +145,10 @@ def test_an_answer_does_not_wait_for_the_next_line() -> None:
 
 def test_a_reader_that_has_seen_enough() -> None:
     command = [sys.executable, "-m", "bot", "understand"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as program:  # type: ignore[call-overload]  # three pipes, by name
+    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
         program.stdin.write(lines({"id": 1, "text": "电梯坏了"}))
         program.stdin.flush()
         program.stdout.readline()

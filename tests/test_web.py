@@ -881,8 +881,10 @@ def test_every_route_of_the_chat_is_documented(server: Any) -> None:
     assert named == ours
 
 
-# the documentation's own lines are run, and a bare machine may lack the program they name; CI installs it
-@pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="curl is not installed")
+@pytest.mark.skipif(  # the documentation's own lines are run, and a bare machine may lack what they name; CI installs it
+    shutil.which("curl") is None and not os.environ.get("CI"),
+    reason="curl is not installed, an optional program outside CI",
+)
 async def test_the_examples_of_the_documentation_work(server: Any, tmp_path: Path) -> None:
     """Each curl line is run by curl itself, in order, with one cookie file."""
     (tmp_path / "photo.jpg").write_bytes(picture())

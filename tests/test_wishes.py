@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -459,14 +460,14 @@ def test_examples_go_with_the_person_and_after_a_year(at_home: Chat, neighbour: 
     assert at_home.rows(Example) == []
 
 
-def test_what_is_reviewed_is_read_as_examples(at_home: Chat, tmp_path: object) -> None:
+def test_what_is_reviewed_is_read_as_examples(at_home: Chat, tmp_path: Path) -> None:
     told = [("那个灯", "report_issue"), ("[emergency]\t着火", "vote"), ("北门", ""), ("灯 灯", "report_issue")]
     with at_home.store() as db:
         for text, chosen in told:
             keep_example(db, at_home.me(db), text, "help", 0.3, chosen)
     with at_home.store() as db:
         found = unreviewed(db)
-        path = tmp_path / "chosen.txt"  # type: ignore[operator]  # pytest's own fixture
+        path = tmp_path / "chosen.txt"
         path.write_text("\n".join(lines(found)) + "\n", "utf-8")
         mark_reviewed(db, [e.id for e in found])
     assert [(e.text, e.intent) for e in read_examples(path)] == [("那个灯", "report_issue"), ("灯 灯", "report_issue")]

@@ -7,6 +7,7 @@ place (building-unit-room, empty parts kept) time (_ for a blank) tags lang. Sev
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 EXAMPLES = Path(__file__).parent / "examples"
 SEVERAL = ("also", "category_also", "scene_also", "tags")
@@ -54,5 +55,5 @@ def _labels(told: str) -> dict[str, str]:
 
 
 def _example(text: str, labels: dict[str, str]) -> Example:
-    lists = {key: tuple(labels.pop(key).split(",")) for key in SEVERAL if labels.get(key)}
-    return Example(text, **{k: v for k, v in labels.items() if v}, **lists)  # type: ignore[arg-type]  # names are checked by Example itself
+    told: dict[str, Any] = {k: tuple(v.split(",")) if k in SEVERAL else v for k, v in labels.items() if v}
+    return Example(text, **told)
